@@ -1,0 +1,100 @@
+"""What the run engine asks of a model server, and what it hears back.
+
+A completion is heard as batches of deltas: everything that one read of the connection brought. Order is the order of
+the model's output. A stream ends with a `Finish`; whatever goes wrong is a `BackendFailure`.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+FailureCode = Literal["rate_limit_exceeded", "server_error", "invalid_prompt"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One model call, in the terms of chat completions. None (or empty tools) means: leave it out of the request."""
+
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    reasoning_effort: str | None = None
+    max_completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of the tool call number `index` of this completion. `name` comes once, in the call's first delta."""
+
+    index: int
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of a completion. `usage` is None where the backend did not tell it."""
+
+    reason: FinishReason
+    usage: Usage | None
+
+
+Delta = TextDelta | RefusalDelta | ToolCallDelta | Finish
+
+
+class BackendFailure(Exception):
+    """A model call that will bring no (more) answer. The message holds the backend's own words.
+
+    `code` is what becomes of the run's `last_error` (contract, section 6).
+    """
+
+    def __init__(self, code: FailureCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class CompletionBackend(Protocol):
+    """A model behind some server, ready to be asked."""
+
+    def stream(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
+        """Streams one completion. Raises `BackendFailure`; tries again by itself only before the first delta.
+
+        Closing the generator (`aclose`, or cancelling the task that iterates) closes the connection at once.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A requested model name, resolved: whom to ask, and what it can do."""
+
+    name: str
+    backend: CompletionBackend
+    context_window: int
+    tools: Literal["native", "emulated", "none"]
+    vision: bool
+    json_schema: bool

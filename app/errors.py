@@ -1,0 +1,85 @@
+"""The errors Locum answers with, each with its HTTP status and OpenAI's `type`, `param` and `code`.
+
+    APIError                        any answer with OpenAI's error envelope
+    ├─ InvalidRequest      400      the request is wrong, or wrong for the state of things
+    ├─ AuthenticationError 401
+    ├─ NotFound            404      missing, or of another project: the same answer
+    ├─ RequestTooLarge     413
+    ├─ BackendError        4xx/5xx  a passed-through answer of the model server
+    └─ ServiceUnavailable  503
+
+Services raise them and know nothing of HTTP. Never 409: OpenAI's clients retry it (contract, section 1.2).
+"""
+
+from typing import Any, ClassVar
+
+
+class APIError(Exception):
+    """An error with an answer. `message` is for the client's developer and must not hold secrets or traces."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+    def body(self) -> dict[str, Any]:
+        """OpenAI's envelope; all four keys are always there (contract, section 1.3)."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that belong to the answer."""
+        return {}
+
+
+class InvalidRequest(APIError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class AuthenticationError(APIError):
+    status = 401
+    type = "invalid_request_error"
+
+
+class NotFound(APIError):
+    """No such object, as far as this project can see (contract, section 12)."""
+
+    status = 404
+    type = "invalid_request_error"
+
+    #: How OpenAI's message names each kind of object.
+    NOUNS: ClassVar[dict[str, str]] = {
+        "assistants": "assistant",
+        "threads": "thread",
+        "messages": "message",
+        "runs": "run",
+        "run_steps": "run step",
+    }
+
+    @classmethod
+    def of(cls, table: str, object_id: str) -> "NotFound":
+        """The answer for an id of `table` that is not there."""
+        return cls(f"No {cls.NOUNS[table]} found with id '{object_id}'.")
+
+
+class RequestTooLarge(APIError):
+    status = 413
+    type = "invalid_request_error"
+
+
+class ServiceUnavailable(APIError):
+    status = 503
+    type = "server_error"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": str(self.retry_after)}

@@ -1,0 +1,87 @@
+"""Runs, and the table of transitions between their statuses (contract, section 6).
+
+    queued ──▶ in_progress ──▶ completed | incomplete | failed
+      ▲  │       │   │  └────▶ expired
+      │  │       │   ▼
+      │  │       │  requires_action ──▶ expired
+      │  │       │   │      │
+      └──┼───────┼───┘      │ (tool outputs submitted)
+         ▼       ▼          ▼
+        cancelling ◀────────┘          queued ──▶ expired, failed
+             └──▶ cancelled
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import ApiObject, Base, HasMetadata, IdText, Json
+
+TRANSITIONS: Final[dict[str, frozenset[str]]] = {
+    "queued": frozenset({"in_progress", "cancelling", "expired", "failed"}),
+    "in_progress": frozenset({"requires_action", "completed", "incomplete", "failed", "cancelling", "expired"}),
+    "requires_action": frozenset({"queued", "cancelling", "expired"}),
+    "cancelling": frozenset({"cancelled"}),
+    "completed": frozenset(),
+    "incomplete": frozenset(),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+    "expired": frozenset(),
+}
+STATUSES: Final = tuple(TRANSITIONS)
+#: A thread with a run in one of these takes no message and no second run.
+ACTIVE: Final = tuple(status for status, following in TRANSITIONS.items() if following)
+TERMINAL: Final = tuple(status for status, following in TRANSITIONS.items() if not following)
+
+_ACTIVE_SQL = text(f"status IN ({', '.join(repr(status) for status in ACTIVE)})")
+
+
+class Run(ApiObject, HasMetadata, Base):
+    """One execution of an assistant on a thread, with everything copied from the assistant that it needs.
+
+    `attempt` is the fencing token: it grows whenever the run changes hands (a worker's claim, tool outputs, a cancel
+    or an expiry from outside), and whoever writes must name the attempt it holds. `lease_expires_at` says until when
+    the worker of this attempt is believed alive.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(None, "thread_id", "seq"),
+        Index("runs_one_active_per_thread_idx", "thread_id", unique=True, postgresql_where=_ACTIVE_SQL),
+        Index("runs_waiting_idx", "project_id", "queued_at", postgresql_where=_ACTIVE_SQL),
+        Index("runs_expiring_idx", "expires_at", postgresql_where=_ACTIVE_SQL),
+    )
+
+    thread_id: Mapped[str] = mapped_column(IdText, ForeignKey("threads.id", ondelete="CASCADE"))
+    assistant_id: Mapped[str] = mapped_column(IdText)
+
+    status: Mapped[str]
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_expires_at: Mapped[datetime | None]
+    queued_at: Mapped[datetime]
+
+    started_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    required_action: Mapped[Json | None]
+    last_error: Mapped[Json | None]
+    incomplete_details: Mapped[Json | None]
+    usage: Mapped[Json | None]
+
+    model: Mapped[str]
+    instructions: Mapped[str | None]
+    tools: Mapped[list[Json]] = mapped_column(default=list)
+    tool_resources: Mapped[Json] = mapped_column(default=dict)
+    temperature: Mapped[float | None]
+    top_p: Mapped[float | None]
+    reasoning_effort: Mapped[str | None]
+    max_prompt_tokens: Mapped[int | None]
+    max_completion_tokens: Mapped[int | None]
+    truncation_strategy: Mapped[Json]
+    tool_choice: Mapped[str | dict[str, Any] | None]
+    parallel_tool_calls: Mapped[bool] = mapped_column(default=True)
+    response_format: Mapped[str | dict[str, Any] | None]

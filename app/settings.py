@@ -1,0 +1,160 @@
+"""Every setting of Locum, read in this one place: `LOCUM_...` variables over `locum.toml` over the defaults here.
+
+`locum.toml` is looked for in the current folder, or where `LOCUM_CONFIG` says. Nested settings (`backends`, `models`)
+read best there; as variables they are JSON (`LOCUM_MODELS='[{"match": "gpt-4*", "model": "qwen3"}]'`).
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+#: How a backend is made to call tools: by its own API, by constrained JSON, or not at all.
+ToolMode = Literal["native", "emulated", "none"]
+
+#: The name of the backend that LOCUM_BACKEND_URL and LOCUM_BACKEND_API_KEY describe.
+DEFAULT_BACKEND = "default"
+
+_URL = TypeAdapter(HttpUrl)
+
+
+def _data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "locum"
+
+
+def _base_url(value: str) -> str:
+    """An OpenAI base URL (`http://host:port/v1`), checked, without its last slash."""
+    _URL.validate_python(value)
+    return value.rstrip("/")
+
+
+class BackendSettings(BaseModel):
+    """A model server: its OpenAI base URL (with its `/v1`), and the key it wants."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+    api_key: SecretStr | None = None
+
+    _check_url = field_validator("url")(_base_url)
+
+
+class ModelRoute(BaseModel):
+    """Where the requests for a model go. The first route whose `match` fits the requested name is taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match: str = Field(min_length=1, description="a model name, or a glob such as gpt-4*")
+    backend: str = DEFAULT_BACKEND
+    model: str | None = Field(None, description="the name to ask the backend for; the requested one if absent")
+    context_window: int | None = Field(None, ge=256, description="tokens; LOCUM_CONTEXT_WINDOW if absent")
+    tools: ToolMode | None = Field(None, description="LOCUM_TOOLS if absent")
+    vision: bool = True
+    json_schema: bool = True
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Build it once, at the top, and hand it down."""
+
+    model_config = SettingsConfigDict(env_prefix="LOCUM_", extra="forbid", validate_default=True)
+
+    # What Locum stands on. `locum up` starts what is not named here.
+    database_url: str | None = Field(None, description="postgresql://user:password@host:port/name")
+    database_pool_size: int = Field(10, ge=1)
+    database_pool_timeout: float = Field(10, gt=0, description="seconds to wait for a free connection")
+    redis_url: str | None = Field(None, description="redis://host:port/0, rediss://... or unix:///path?db=0")
+    data_dir: Path = Field(default_factory=_data_dir, description="where `locum up` keeps everything")
+
+    # The API.
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="of a JSON request")
+    poll_after_ms: int = Field(200, ge=1, description="openai-poll-after-ms: how often the SDKs' pollers ask")
+
+    # Model servers.
+    backend_url: str | None = Field(None, description="OpenAI base URL of the default backend, with its /v1")
+    backend_api_key: SecretStr | None = None
+    default_model: str | None = Field(None, description="asked for where the requested model is not known")
+    context_window: int = Field(32768, ge=256, description="tokens, where neither route nor backend tells")
+    tools: ToolMode = Field("native", description="how backends call tools, where the route does not say")
+    embeddings_url: str | None = Field(None, description="OpenAI base URL for embeddings; the backend's if absent")
+    embeddings_api_key: SecretStr | None = None
+    backends: dict[str, BackendSettings] = Field(default_factory=dict)
+    models: list[ModelRoute] = Field(default_factory=list)
+    backend_connect_timeout: float = Field(5, gt=0, description="seconds")
+    backend_idle_timeout: float = Field(120, gt=0, description="seconds without a byte before a call is given up")
+    backend_retries: int = Field(4, ge=0, description="further tries before the first token")
+    backend_connections: int = Field(512, ge=1, description="at once, of one process")
+
+    # Runs.
+    run_expiry_seconds: int = Field(600, ge=1)
+    run_max_turns: int = Field(64, ge=1, description="model calls of one run; beyond them it fails")
+    run_lease_seconds: float = Field(10, gt=0, description="a worker silent for so long has lost its runs")
+    sweep_seconds: float = Field(2, gt=0, description="how often lost and overdue runs are looked for")
+    worker_concurrency: int = Field(256, ge=1, description="runs at once, of one worker process")
+
+    # Event logs of runs, in Redis.
+    event_retention_seconds: int = Field(3600, ge=60)
+    event_keepalive_seconds: float = Field(15, gt=0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("backend_url", "embeddings_url")
+    @classmethod
+    def _check_backend_url(cls, value: str | None) -> str | None:
+        return None if value is None else _base_url(value)
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with SQLAlchemy's driver named."""
+        if self.database_url is None:
+            raise MissingSetting("LOCUM_DATABASE_URL")
+        return "postgresql+psycopg://" + self.database_url.split("://", 1)[1]
+
+    @property
+    def required_redis_url(self) -> str:
+        """The Redis URL as redis-py wants it."""
+        if self.redis_url is None:
+            raise MissingSetting("LOCUM_REDIS_URL")
+        return self.redis_url
+
+    @property
+    def celery_broker_url(self) -> str:
+        """The Redis URL as Celery (kombu) wants it, which spells unix sockets in its own way."""
+        return self.required_redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("LOCUM_CONFIG", "locum.toml")))
+        return init_settings, env_settings, toml
+
+
+class MissingSetting(Exception):
+    """A setting that this command cannot do without; the message is the variable's name."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} is not set"
