@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -24,9 +25,12 @@ def create_engine(settings: Settings) -> AsyncEngine:
     )
 
 
-def create_sessions(engine: AsyncEngine) -> Sessions:
-    """A maker of sessions whose objects stay readable after the commit (they are answered with)."""
-    return async_sessionmaker(engine, expire_on_commit=False)
+def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:
+    """A maker of sessions whose objects stay readable after the commit (they are answered with).
+
+    `info` is found again in each session's `info`: see app.signals.
+    """
+    return async_sessionmaker(engine, expire_on_commit=False, info=info)
 
 
 def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
@@ -38,10 +42,12 @@ def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
 async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     """One transaction: commits at the end of the block, rolls back on an error, then runs the after-commit hooks.
 
-    Every write of Locum goes through here: a request is one such block, a run many short ones.
+    Every write of Locum goes through here: a request is one such block, a run many short ones. The hooks run in the
+    order of their making, when the connection has gone back to the pool.
     """
     async with sessions() as session:
         async with session.begin():
             yield session
-        for hook in session.info.pop(_HOOKS, []):
-            await hook()
+        hooks: list[AfterCommit] = session.info.pop(_HOOKS, [])
+    for hook in hooks:
+        await hook()

@@ -1,0 +1,1 @@
+"""The run engine: from a claimed run to its ending. Begin with `execute`."""

@@ -1,0 +1,261 @@
+"""The event log of each run: a Redis stream that workers append to and streaming requests read from.
+
+An entry's id is `<attempt>-<number>`: the run's fencing token and a count from 1. Redis refuses an id that is not above
+the last one, so a worker that has lost its run cannot add to the log; and a reader who sees a number left out knows
+that entries are lost. The same id is the `id:` of the server-sent event, so `Last-Event-ID` is a place in the log.
+
+An entry has one field: the event's name, with the whole encoded frame as its value. Readers pass it on as it is.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, NamedTuple
+
+import structlog
+from pydantic import BaseModel
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from app import ids
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+DONE = b"event: done\ndata: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+
+#: After one of these a run's stream is over: the contract's terminal events and the pause for tool outputs.
+ENDINGS = frozenset(
+    f"thread.run.{status}" for status in ("completed", "incomplete", "failed", "cancelled", "expired", "requires_action")
+)
+
+_BATCH = 512
+_BLOCK_MS = 5000
+_MAX_UNREAD = 2048
+_RETRY_SECONDS = 0.5
+
+
+class Place(NamedTuple):
+    """A place in the log of a run. Places are ordered; (0, 0) is before the first entry."""
+
+    attempt: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.attempt}-{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """The place that an SSE id names. Raises ValueError if it is none."""
+        attempt, _, number = text.partition("-")
+        if not (attempt.isascii() and attempt.isdigit() and number.isascii() and number.isdigit()):
+            raise ValueError(f"not an event id: {text!r}")
+        place = cls(int(attempt), int(number))
+        if max(place) >= 2**63:
+            raise ValueError(f"not an event id: {text!r}")
+        return place
+
+    def follows(self, earlier: "Place") -> bool:
+        """Whether nothing can have been between `earlier` and this."""
+        if self.attempt == earlier.attempt:
+            return self.number == earlier.number + 1
+        return self.number == 1
+
+
+START = Place(0, 0)
+
+
+class RunEvent(NamedTuple):
+    """An event by the contract's name (section 7), with its payload as JSON."""
+
+    name: str
+    data: bytes
+
+
+class Entry(NamedTuple):
+    """An event in the log, with its whole frame."""
+
+    place: Place
+    name: str
+    frame: bytes
+
+
+def event(name: str, payload: BaseModel) -> RunEvent:
+    """The event `name` with an object of the API as its payload."""
+    return RunEvent(name, payload.model_dump_json().encode())
+
+
+def frame(place: Place, name: str, data: bytes) -> bytes:
+    """One server-sent event (WHATWG HTML, 9.2): JSON has no line breaks, so one data line is enough."""
+    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (place.attempt, place.number, name.encode(), data)
+
+
+def key(run_id: str) -> str:
+    """The Redis key of a run's log."""
+    return f"locum:run:{run_id}:events"
+
+
+class Subscription:
+    """A reader's place in the log of one run, and the entries that have come since."""
+
+    def __init__(self, log: "EventLog", run_id: str, after: Place) -> None:
+        self.run_id = run_id
+        self.place = after
+        self._log = log
+        self._unread: deque[Entry] = deque()
+        self._arrived = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the reader is far behind: the log then waits for it instead of piling up entries."""
+        return len(self._unread) >= _MAX_UNREAD
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Takes what is new to this reader."""
+        for entry in entries:
+            if entry.place > self.place:
+                self.place = entry.place
+                self._unread.append(entry)
+        if self._unread:
+            self._arrived.set()
+
+    async def get(self, timeout: float) -> list[Entry]:
+        """The entries that have come, waiting for the first up to `timeout` seconds; empty if none came."""
+        if not self._unread:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._arrived.wait()
+        entries = list(self._unread)
+        was_full = self.is_full
+        self._unread.clear()
+        self._arrived.clear()
+        if was_full:
+            await self._log.wake()
+        return entries
+
+
+class EventLog:
+    """The logs of all runs, as one process sees them: it appends, and tails its readers' runs on one connection."""
+
+    def __init__(self, redis: Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._retention = settings.event_retention_seconds
+        self._subscriptions: dict[str, set[Subscription]] = {}
+        self._wake_key = f"locum:wake:{ids.new('tail')}"
+        self._tail: asyncio.Task[None] | None = None
+
+    async def append(self, run_id: str, attempt: int, events: Iterable[RunEvent], first: int = 1) -> None:
+        """Appends events as the numbers from `first` on of `attempt`. Raises redis.exceptions.RedisError.
+
+        Entries that the log already holds, or that a later attempt has overtaken, are left out.
+        """
+        numbered = [(run_id, Place(attempt, number), item) for number, item in enumerate(events, first)]
+        await self.append_all(numbered)
+
+    async def append_all(self, entries: Iterable[tuple[str, Place, RunEvent]]) -> None:
+        """Appends entries of many runs in one round trip; otherwise as `append`."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for run_id, place, item in entries:
+            name = key(run_id)
+            pipeline.execute_command("XADD", name, str(place), item.name, frame(place, *item))
+            if place.number == 1:
+                pipeline.expire(name, self._retention)
+        for answer in await pipeline.execute(raise_on_error=False):
+            if isinstance(answer, ResponseError):
+                if "equal or smaller" not in str(answer):
+                    raise answer
+            elif isinstance(answer, Exception):
+                raise answer
+
+    async def last_entry(self, run_id: str) -> Entry | None:
+        """The newest entry of a run's log, or None if there is no log. Raises redis.exceptions.RedisError."""
+        answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
+        return _entries(answer)[0] if answer else None
+
+    async def forget(self, run_id: str) -> None:
+        """Drops the log of a run whose thread is deleted."""
+        await self._redis.delete(key(run_id))
+
+    @contextlib.asynccontextmanager
+    async def subscribe(self, run_id: str, after: Place) -> AsyncIterator[Subscription]:
+        """Follows a run's log from the entry after `after`, until the block is left."""
+        subscription = Subscription(self, run_id, after)
+        self._subscriptions.setdefault(run_id, set()).add(subscription)
+        try:
+            await self.wake()
+            yield subscription
+        finally:
+            followers = self._subscriptions[run_id]
+            followers.discard(subscription)
+            if not followers:
+                del self._subscriptions[run_id]
+
+    async def wake(self) -> None:
+        """Has the tail look at its list of runs again: one was added, or a full reader has room."""
+        if self._tail is None:
+            self._tail = asyncio.create_task(self._follow(), name="event log tail")
+        try:
+            await self._redis.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
+        except RedisError as error:
+            log.warning("event_log_away", error=str(error))
+
+    async def close(self) -> None:
+        """Ends the tail. Readers get nothing more."""
+        if self._tail is not None:
+            self._tail.cancel()
+            await asyncio.gather(self._tail, return_exceptions=True)
+            self._tail = None
+            with contextlib.suppress(RedisError):
+                await self._redis.delete(self._wake_key)
+
+    async def _follow(self) -> None:
+        woken = "0-0"
+        while True:
+            places = self._places()
+            streams = [self._wake_key, *map(key, places)]
+            starts = [woken, *map(str, places.values())]
+            try:
+                answer = await self._redis.execute_command(
+                    "XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", *streams, *starts
+                )
+            except RedisError as error:
+                log.warning("event_log_away", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for name, entries in _pairs(answer):
+                if name == self._wake_key:
+                    woken = entries[-1][0].decode()
+                else:
+                    self._deliver(name.removeprefix("locum:run:").removesuffix(":events"), entries)
+
+    def _places(self) -> dict[str, Place]:
+        places = {}
+        for run_id, followers in self._subscriptions.items():
+            waiting = [follower.place for follower in followers if not follower.is_full]
+            if waiting:
+                places[run_id] = min(waiting)
+        return places
+
+    def _deliver(self, run_id: str, raw: list[tuple[bytes, Any]]) -> None:
+        entries = _entries(raw)
+        for follower in self._subscriptions.get(run_id, ()):
+            if not follower.is_full:
+                follower.put(entries)
+
+
+def _pairs(answer: Any) -> Iterable[tuple[str, list[tuple[bytes, Any]]]]:
+    """XREAD's answer, in the shapes of RESP2 (list of pairs) and RESP3 (map), as (key, entries)."""
+    items = answer.items() if isinstance(answer, dict) else answer or ()
+    for name, entries in items:
+        nested = len(entries) == 1 and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], list | tuple)
+        yield name.decode(), entries[0] if nested else entries
+
+
+def _entries(raw: Iterable[tuple[bytes, Any]]) -> list[Entry]:
+    entries = []
+    for entry_id, fields in raw:
+        name, data = next(iter(fields.items())) if isinstance(fields, dict) else fields
+        entries.append(Entry(Place.parse(entry_id.decode()), name.decode(), data))
+    return entries

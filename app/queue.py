@@ -1,0 +1,83 @@
+"""The queue: a nudge for the workers. What is to be done stands in the database (docs/decisions/0002)."""
+
+import asyncio
+import time
+from typing import Final
+
+from celery import Celery
+from kombu import Queue as KombuQueue
+from redis.asyncio import Redis
+
+from app.settings import Settings
+
+RUNS_QUEUE: Final = "locum.runs"
+EXECUTE_RUN: Final = "runs.execute"
+
+_WORKERS_KEY: Final = "locum:workers"
+
+
+def create_celery(settings: Settings) -> Celery:
+    """The Celery application of this process: senders and workers configure it alike."""
+    celery = Celery("locum", broker=settings.celery_broker_url, set_as_current=False)
+    celery.conf.update(
+        task_default_queue=RUNS_QUEUE,
+        task_queues=[KombuQueue(RUNS_QUEUE)],
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        # A nudge that outlives its worker is worth nothing: the sweep finds the run.
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"socket_connect_timeout": 2, "socket_timeout": 5},
+    )
+    return celery
+
+
+class Queue:
+    """The sending side."""
+
+    def __init__(self, celery: Celery, redis: Redis) -> None:
+        self._celery = celery
+        self._redis = redis
+
+    async def nudge(self, times: int = 1) -> None:
+        """Tells the workers that runs are waiting. Raises kombu.exceptions.OperationalError if Redis is away."""
+        await asyncio.to_thread(self._send, times)
+
+    def _send(self, times: int) -> None:
+        for _ in range(times):
+            self._celery.send_task(EXECUTE_RUN, retry=False)
+
+    async def depth(self) -> int:
+        """How many nudges no worker has taken yet."""
+        return int(await self._redis.execute_command("LLEN", RUNS_QUEUE))
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._celery.close()
+
+
+async def announce_worker(redis: Redis, name: str, seconds: float) -> None:
+    """Says that worker `name` lives, and is to be believed so for `seconds`."""
+    now = time.time()
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.zadd(_WORKERS_KEY, {name: now + seconds})
+    pipeline.zremrangebyscore(_WORKERS_KEY, "-inf", now)
+    await pipeline.execute()
+
+
+async def retire_worker(redis: Redis, name: str) -> None:
+    """Takes worker `name` off the list."""
+    await redis.zrem(_WORKERS_KEY, name)
+
+
+async def live_workers(redis: Redis) -> list[str]:
+    """The names of the workers that have announced themselves lately."""
+    names = await redis.zrangebyscore(_WORKERS_KEY, time.time(), "+inf")
+    return [name.decode() for name in names]

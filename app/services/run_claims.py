@@ -1,0 +1,133 @@
+"""How workers come by runs and keep them: claims, leases, and what the sweep does about those that went wrong.
+
+Leases are counted by the database's clock alone, so workers need not agree on the time.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.events import event
+from app.models import Run
+from app.models.run import ACTIVE
+from app.schemas import runs as run_schemas
+from app.services import run_status
+from app.signals import events_after_commit
+
+#: Ours among the advisory locks of the database: one sweep at a time.
+_SWEEP_LOCK: Final = 0x10C0_57EE
+_SWEEP_BATCH: Final = 100
+
+_UNHELD = or_(Run.lease_expires_at.is_(None), Run.lease_expires_at <= func.now())
+_CLAIMABLE = and_(Run.status.in_(("queued", "in_progress")), _UNHELD, Run.expires_at > func.now())
+
+
+def _lease(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool] | None:
+    """Takes the next run that waits: queued, or in progress with a lapsed lease; None if there is none.
+
+    Fair over projects: the one with the fewest runs under way comes first, within it the run queued longest. Gives the
+    run, in progress and held under a new attempt, and whether it was taken over from a worker that is gone.
+    """
+    others = aliased(Run)
+    load = (
+        select(others.project_id, func.count().label("running"))
+        .where(others.status.in_(ACTIVE), others.lease_expires_at > func.now())
+        .group_by(others.project_id)
+        .cte("load")
+    )
+    statement = (
+        select(Run)
+        .outerjoin(load, load.c.project_id == Run.project_id)
+        .where(_CLAIMABLE)
+        .order_by(func.coalesce(load.c.running, 0), Run.queued_at, Run.seq)
+        .limit(1)
+        .with_for_update(of=Run, skip_locked=True)
+    )
+    run = (await session.execute(statement)).scalar_one_or_none()
+    if run is None:
+        return None
+    lease_expires_at = func.now() + _lease(lease_seconds)
+    if run.status == "queued":
+        claimed = await run_status.transition(
+            session, run, "in_progress", new_attempt=True, lease_expires_at=lease_expires_at
+        )
+        return claimed, False
+    takeover = (
+        update(Run)
+        .where(Run.id == run.id)
+        .values(attempt=Run.attempt + 1, lease_expires_at=lease_expires_at)
+        .returning(Run)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return (await session.execute(takeover)).scalar_one(), True
+
+
+async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: float) -> dict[str, str]:
+    """Renews the leases of `held` (attempt by run id); gives the status of each run that is still held so."""
+    statement = (
+        update(Run)
+        .where(tuple_(Run.id, Run.attempt).in_(list(held.items())), Run.status.in_(("in_progress", "cancelling")))
+        .values(lease_expires_at=func.now() + _lease(lease_seconds))
+        .returning(Run.id, Run.status)
+        .execution_options(synchronize_session=False)
+    )
+    return {run_id: status for run_id, status in await session.execute(statement)}
+
+
+async def reload(session: AsyncSession, run: Run, status: str) -> Run:
+    """The row of `run` as it is now. Raises RunLost if this attempt no longer holds it, or its status is another."""
+    statement = select(Run).where(Run.id == run.id, Run.attempt == run.attempt, Run.status == status)
+    row = (await session.execute(statement)).scalar_one_or_none()
+    if row is None:
+        raise run_status.RunLost(run.id)
+    return row
+
+
+async def hand_back(session: AsyncSession, run: Run) -> None:
+    """Gives a run up for another worker to go on with, at once."""
+    statement = (
+        update(Run)
+        .where(Run.id == run.id, Run.attempt == run.attempt)
+        .values(lease_expires_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(statement)
+
+
+async def try_sweep_lock(session: AsyncSession) -> bool:
+    """Whether this transaction is the one that sweeps now."""
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_SWEEP_LOCK))))
+
+
+async def end_overdue(session: AsyncSession) -> int:
+    """Expires runs that are over their time, and cancels those whose cancel no worker is left to hear.
+
+    Gives the number of runs ended, at most one batch.
+    """
+    overdue = and_(Run.status.in_(("queued", "in_progress", "requires_action")), Run.expires_at <= func.now())
+    unheard = and_(Run.status == "cancelling", _UNHELD)
+    statement = (
+        select(Run).where(or_(overdue, unheard)).order_by(Run.seq).limit(_SWEEP_BATCH).with_for_update(skip_locked=True)
+    )
+    runs = (await session.scalars(statement)).all()
+    for run in runs:
+        before = [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
+        ending = "cancelled" if run.status == "cancelling" else "expired"
+        ended, events = await run_status.finish(session, run, ending, new_attempt=True)
+        events_after_commit(session, ended.id, ended.attempt, before + events)
+    return len(runs)
+
+
+async def count_waiting(session: AsyncSession, since_seconds: float) -> int:
+    """How many runs have waited for a worker for `since_seconds` and more: their nudge may have been lost."""
+    long_ago = Run.queued_at < func.now() - timedelta(seconds=since_seconds)
+    statement = select(func.count()).select_from(Run).where(_CLAIMABLE, or_(Run.status == "in_progress", long_ago))
+    return (await session.execute(statement)).scalar_one()

@@ -1,0 +1,178 @@
+"""The one door for a run's status: which changes are allowed, who may make them, and what follows from each.
+
+A change is guarded in the SQL itself by the status and the attempt that the writer knows (app.models.run): whoever has
+lost the run changes nothing and gets `RunLost`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.base import Json, now
+from app.events import RunEvent, event
+from app.models import Message, Run, RunStep
+from app.models.run import TERMINAL, TRANSITIONS
+from app.schemas import messages as message_schemas
+from app.schemas import run_steps as step_schemas
+from app.schemas import runs as run_schemas
+
+#: Which column keeps the time of an ending. An expired run has none (contract, section 6).
+_ENDED_AT: Final = {
+    "completed": "completed_at",
+    "incomplete": "completed_at",
+    "failed": "failed_at",
+    "cancelled": "cancelled_at",
+}
+#: What becomes of the open steps and messages of a run that ends so.
+_STEP_STATUS: Final = {"incomplete": "completed"}
+_MESSAGE_REASON: Final = {
+    "incomplete": "max_tokens",
+    "failed": "run_failed",
+    "cancelled": "run_cancelled",
+    "expired": "run_expired",
+}
+
+
+class RunLost(Exception):
+    """The run is no longer what the writer took it for: it was taken over, ended or deleted. Write no more."""
+
+
+def _consequences(to: str, at: datetime) -> Json:
+    changes: Json = {}
+    if to == "in_progress":
+        changes["started_at"] = at
+    elif to != "cancelling":
+        changes["lease_expires_at"] = None
+    if to in TERMINAL:
+        changes["expires_at"] = None
+    if to != "requires_action":
+        changes["required_action"] = None
+    if to in _ENDED_AT:
+        changes[_ENDED_AT[to]] = at
+    return changes
+
+
+async def transition(session: AsyncSession, run: Run, to: str, *, new_attempt: bool = False, **values: Any) -> Run:
+    """Changes the status of `run` to `to`, with the times that follow and `values` besides; gives the new row.
+
+    `run` is the row as the caller knows it, whatever session it came from. `new_attempt` takes the run out of the
+    hands of whoever held it. Raises RunLost if the row is not as known, ValueError if no run may change so.
+    """
+    if to not in TRANSITIONS[run.status]:
+        raise ValueError(f"a run that is {run.status} cannot become {to}")
+    changes = _consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
+    statement = (
+        update(Run)
+        .where(Run.id == run.id, Run.status == run.status, Run.attempt == run.attempt)
+        .values(changes)
+        .returning(Run)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    row = (await session.execute(statement)).scalar_one_or_none()
+    if row is None:
+        raise RunLost(run.id)
+    return row
+
+
+async def hold(session: AsyncSession, run: Run) -> None:
+    """Makes sure, until the end of the transaction, that `run` is as known. Raises RunLost if it is not.
+
+    Every transaction of a worker begins with this or is a `transition`.
+    """
+    statement = (
+        select(Run.id)
+        .where(Run.id == run.id, Run.status == run.status, Run.attempt == run.attempt)
+        .with_for_update(read=True)
+    )
+    if (await session.execute(statement)).scalar_one_or_none() is None:
+        raise RunLost(run.id)
+
+
+async def finish(
+    session: AsyncSession,
+    run: Run,
+    to: str,
+    *,
+    new_attempt: bool = False,
+    drafts: Mapping[str, list[Json]] | None = None,
+    last_error: Json | None = None,
+    incomplete_details: Json | None = None,
+    message_reason: str | None = None,
+) -> tuple[Run, list[RunEvent]]:
+    """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
+
+    `drafts` holds the content of half-written messages by their id; `message_reason` says why they are incomplete, if
+    it is not the run's ending. Gives the run and the events to append, in their
+    order (contract, section 7). Raises as `transition` does.
+    """
+    at = now()
+    steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+    open_steps = [step for step in steps if step.status == "in_progress"]
+    messages = await _open_messages(session, open_steps)
+    run = await transition(
+        session,
+        run,
+        to,
+        new_attempt=new_attempt,
+        usage=total_usage(step.usage for step in steps),
+        last_error=last_error,
+        incomplete_details=incomplete_details,
+    )
+    events = []
+    for step in open_steps:
+        message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
+        if message is not None:
+            _close_message(message, at, message_reason or _MESSAGE_REASON[to], (drafts or {}).get(message.id))
+            events.append(event("thread.message.incomplete", message_schemas.Message.model_validate(message)))
+        _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
+        events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
+    for step in steps:
+        step.expires_at = None
+    events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
+    return run, events
+
+
+async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -> dict[str, Message]:
+    written = [step.step_details["message_creation"]["message_id"] for step in open_steps if step.type == "message_creation"]
+    if not written:
+        return {}
+    rows = await session.scalars(select(Message).where(Message.id.in_(written), Message.status == "in_progress"))
+    return {message.id: message for message in rows}
+
+
+def _close_message(message: Message, at: datetime, reason: str, content: list[Json] | None) -> None:
+    message.status = "incomplete"
+    message.incomplete_at = at
+    message.incomplete_details = {"reason": reason}
+    if content is not None:
+        message.content = content
+
+
+def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:
+    step.status = status
+    step.expires_at = None
+    setattr(step, f"{status}_at", at)
+    if status == "failed" and last_error is not None:
+        # A step's error knows no `invalid_prompt` (RunStepObject in OpenAI's description).
+        code = last_error["code"] if last_error["code"] == "rate_limit_exceeded" else "server_error"
+        step.last_error = {"code": code, "message": last_error["message"]}
+
+
+def total_usage(usages: Iterable[Json | None]) -> Json:
+    """The usage of a run: the sum over its steps, zero where a step has none (contract, section 5)."""
+    total = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    cached = reasoning = 0
+    for usage in usages:
+        if usage is not None:
+            for name in total:
+                total[name] += usage[name]
+            cached += usage["prompt_token_details"]["cached_tokens"]
+            reasoning += usage["completion_tokens_details"]["reasoning_tokens"]
+    return {
+        **total,
+        "prompt_token_details": {"cached_tokens": cached},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }

@@ -1,0 +1,105 @@
+"""Run steps: what the workers write, and what clients read."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import ids
+from app.db.base import Json, now
+from app.errors import NotFound
+from app.events import RunEvent, event
+from app.models import Message, Run, RunStep
+from app.pagination import Page, PageQuery, paginate, scoped
+from app.schemas import messages as message_schemas
+from app.schemas import run_steps as step_schemas
+from app.services import threads
+
+
+def create(session: AsyncSession, run: Run, turn: int, step_details: Json) -> RunStep:
+    """Adds a step in progress to `run`; its type is that of `step_details`."""
+    step = RunStep(
+        id=ids.new(ids.RUN_STEP),
+        project_id=run.project_id,
+        thread_id=run.thread_id,
+        run_id=run.id,
+        assistant_id=run.assistant_id,
+        turn=turn,
+        type=step_details["type"],
+        status="in_progress",
+        step_details=step_details,
+        expires_at=run.expires_at,
+    )
+    session.add(step)
+    return step
+
+
+async def get(session: AsyncSession, project_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
+    """One step. Raises NotFound for whatever of the path is missing."""
+    statement = scoped(RunStep, project_id).where(
+        RunStep.thread_id == thread_id, RunStep.run_id == run_id, RunStep.id == step_id
+    )
+    step = (await session.execute(statement)).scalar_one_or_none()
+    if step is None:
+        await _require_run(session, project_id, thread_id, run_id)
+        raise NotFound.of(RunStep.__tablename__, step_id)
+    return step
+
+
+async def list_page(
+    session: AsyncSession, project_id: str, thread_id: str, run_id: str, page: PageQuery
+) -> Page[RunStep]:
+    """A page of the steps of a run. Raises NotFound."""
+    await _require_run(session, project_id, thread_id, run_id)
+    return await paginate(session, scoped(RunStep, project_id).where(RunStep.run_id == run_id), RunStep, page)
+
+
+async def _require_run(session: AsyncSession, project_id: str, thread_id: str, run_id: str) -> None:
+    await threads.get(session, project_id, thread_id)
+    statement = scoped(Run, project_id).where(Run.thread_id == thread_id, Run.id == run_id)
+    if (await session.execute(statement)).scalar_one_or_none() is None:
+        raise NotFound.of(Run.__tablename__, run_id)
+
+
+def open_message(session: AsyncSession, run: Run, turn: int) -> tuple[Message, RunStep]:
+    """Adds the message that `turn` of `run` begins to write, still empty, and its step."""
+    message = Message(
+        id=ids.new(ids.MESSAGE),
+        project_id=run.project_id,
+        thread_id=run.thread_id,
+        assistant_id=run.assistant_id,
+        run_id=run.id,
+        role="assistant",
+        status="in_progress",
+        content=[],
+        attachments=[],
+        metadata_={},
+    )
+    session.add(message)
+    details = {"type": "message_creation", "message_creation": {"message_id": message.id}}
+    return message, create(session, run, turn, details)
+
+
+async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
+    """Drops the turn that a lost worker left half done: its steps and its message, to be done anew.
+
+    Gives the events that tell readers of the stream that what they saw of it is over. The rows are gone, so that a
+    client that reads the thread finds each message once.
+    """
+    steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+    unfinished = {step.turn for step in steps if step.status == "in_progress"}
+    dropped = [step for step in steps if step.turn in unfinished]
+    events = []
+    for step in dropped:
+        if step.type == "message_creation":
+            message = await session.get(Message, step.step_details["message_creation"]["message_id"])
+            if message is not None:
+                if message.status == "in_progress":
+                    message.status, message.incomplete_at = "incomplete", now()
+                    message.incomplete_details = {"reason": "run_failed"}
+                    events.append(event("thread.message.incomplete", message_schemas.Message.model_validate(message)))
+                await session.delete(message)
+        if step.status == "in_progress":
+            step.status, step.failed_at = "failed", now()
+            step.last_error = {"code": "server_error", "message": "The worker was lost; this turn is done anew."}
+            events.append(event("thread.run.step.failed", step_schemas.RunStep.model_validate(step)))
+        await session.delete(step)
+    return events

@@ -1,0 +1,143 @@
+"""A run's events as server-sent events: from its log, or, where the log is lost, from the database.
+
+Takes ids, never a session: the stream outlives the request's transaction. A reader never hangs: while the log is
+silent the run's row is looked at now and then, and an ended run's stream is finished from its rows.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import orjson
+from redis.exceptions import RedisError
+from sqlalchemy import select
+
+from app.db.session import Sessions, transaction
+from app.errors import APIError
+from app.events import DONE, ENDINGS, KEEP_ALIVE, Entry, EventLog, Place, RunEvent, event, frame
+from app.models import Message, Run, RunStep
+from app.models.run import TERMINAL
+from app.schemas import messages as message_schemas
+from app.schemas import run_steps as step_schemas
+from app.schemas import runs as run_schemas
+
+#: How long the log may be silent before the run's row is asked, in seconds.
+_PATIENCE: Final = 2.0
+#: Events told from the database are numbered from here, above any that a log can hold.
+_FROM_ROWS: Final = 2**32
+
+
+class RunGone(APIError):
+    """The run was deleted, with its thread, while its events were read."""
+
+    status = 404
+    type = "invalid_request_error"
+
+
+async def stream(
+    sessions: Sessions, events: EventLog, run_id: str, after: Place, keep_alive: float
+) -> AsyncIterator[bytes]:
+    """The frames of a run's events behind `after`, up to the run's ending or its pause, and then `done`.
+
+    A comment is sent after `keep_alive` seconds of silence. A run deleted meanwhile ends the stream with an `error`
+    event.
+    """
+    reader = _Reader(sessions, events, run_id, after)
+    silent = 0.0
+    async with events.subscribe(run_id, after) as subscription:
+        while not reader.ended:
+            entries = await subscription.get(min(_PATIENCE, keep_alive))
+            if entries:
+                silent = 0.0
+                yield reader.pass_on(entries)
+                continue
+            silent += min(_PATIENCE, keep_alive)
+            told = await reader.look_at_rows()
+            if told:
+                yield told
+            elif silent >= keep_alive:
+                silent = 0.0
+                yield KEEP_ALIVE
+    yield reader.done()
+
+
+class _Reader:
+    def __init__(self, sessions: Sessions, events: EventLog, run_id: str, after: Place) -> None:
+        self._sessions = sessions
+        self._events = events
+        self._run_id = run_id
+        self._place = after
+        self._log_is_whole = True
+        self.ended = False
+
+    def done(self) -> bytes:
+        return b"id: %s\n" % str(self._place).encode() + DONE
+
+    def pass_on(self, entries: list[Entry]) -> bytes:
+        """The frames of `entries`, as far as none is missing before them."""
+        frames = []
+        for entry in entries:
+            if not self._log_is_whole or not entry.place.follows(self._place):
+                self._log_is_whole = False
+                break
+            self._place = entry.place
+            self.ended = entry.name in ENDINGS
+            frames.append(entry.frame)
+        return b"".join(frames)
+
+    async def look_at_rows(self) -> bytes:
+        """What the rows tell that the log did not: the rest of a run that has ended, else nothing."""
+        async with transaction(self._sessions) as session:
+            run = await session.get(Run, self._run_id)
+            if run is None:
+                self.ended = True
+                return self._error(RunGone("The thread of this run was deleted.", code="thread_deleted"))
+            if run.status not in (*TERMINAL, "requires_action"):
+                return b""
+            if self._log_is_whole and await self._log_goes_on(run):
+                return b""
+            steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+            written = select(Message).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
+            messages = {message.id: message for message in await session.scalars(written)}
+        self.ended = True
+        return self._tell(run, _story(run, list(steps), messages))
+
+    async def _log_goes_on(self, run: Run) -> bool:
+        """Whether the log still holds the ending, so that it only has to be waited for."""
+        if self._place >= Place(run.attempt, _FROM_ROWS):
+            return False
+        try:
+            last = await self._events.last_entry(run.id)
+        except RedisError:
+            return False
+        return last is not None and last.name in ENDINGS and last.place > self._place
+
+    def _tell(self, run: Run, story: list[RunEvent]) -> bytes:
+        frames = []
+        for number, item in enumerate(story, _FROM_ROWS):
+            place = Place(run.attempt, number)
+            if place > self._place:
+                frames.append(frame(place, *item))
+                self._place = place
+        return b"".join(frames)
+
+    def _error(self, error: APIError) -> bytes:
+        """Both forms in one object: which of them a client's version understands differs (contract, section 7)."""
+        body = error.body()
+        return b"event: error\ndata: %s\n\n" % orjson.dumps(body | body["error"])
+
+
+def _story(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[RunEvent]:
+    """The events that tell a client what the rows hold, each object made known before it is closed."""
+    story = []
+    for step in steps:
+        shown = step_schemas.RunStep.model_validate(step)
+        story.append(event("thread.run.step.created", shown))
+        message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
+        if message is not None:
+            written = message_schemas.Message.model_validate(message)
+            story.append(event("thread.message.created", written))
+            story.append(event(f"thread.message.{message.status}", written))
+        if step.status != "in_progress":
+            story.append(event(f"thread.run.step.{step.status}", shown))
+    story.append(event(f"thread.run.{run.status}", run_schemas.Run.model_validate(run)))
+    return story

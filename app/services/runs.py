@@ -1,0 +1,241 @@
+"""Runs, as clients make and steer them. What workers do with them: run_claims and run_status."""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import ids
+from app.db.base import Json, now
+from app.errors import InvalidRequest, NotFound
+from app.events import RunEvent, event
+from app.models import Assistant, Message, Run, RunStep, Thread
+from app.models.run import ACTIVE, TERMINAL
+from app.pagination import Page, PageQuery, paginate, scoped
+from app.schemas import run_steps as step_schemas
+from app.schemas import runs as schemas
+from app.schemas import threads as thread_schemas
+from app.schemas.tools import stored_tools
+from app.services import assistants, messages, run_status, threads
+from app.services.served_tools import refuse_unserved_tools
+from app.settings import Settings
+from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
+
+Value = TypeVar("Value")
+
+
+async def create(
+    session: AsyncSession, settings: Settings, project_id: str, thread_id: str, body: schemas.RunCreate
+) -> Run:
+    """Queues a run on a thread, after `additional_messages` are added to it.
+
+    Raises NotFound for the thread or the assistant, InvalidRequest if the thread has an active run, if the request
+    does not fit the assistant, or if there is nothing to run on.
+    """
+    thread = await threads.lock(session, project_id, thread_id)
+    await _refuse_second_run(session, thread)
+    await messages.add(session, thread, body.additional_messages or [])
+    run = await _queue(session, settings, thread, body)
+    if body.additional_instructions is not None:
+        run.instructions = "\n".join(part for part in (run.instructions, body.additional_instructions) if part)
+    await _refuse_empty(session, run)
+    await _announce(session, run, [])
+    return run
+
+
+async def create_thread_and_run(
+    session: AsyncSession, settings: Settings, project_id: str, body: schemas.ThreadAndRunCreate
+) -> Run:
+    """Makes a thread and queues a run on it. Raises as `create`; nothing is kept if it does."""
+    thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
+    run = await _queue(session, settings, thread, body)
+    await _refuse_empty(session, run)
+    await _announce(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
+    return run
+
+
+async def _queue(
+    session: AsyncSession, settings: Settings, thread: Thread, body: schemas.RunCreate | schemas.ThreadAndRunCreate
+) -> Run:
+    """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts."""
+    assistant = await assistants.get(session, thread.project_id, body.assistant_id)
+    tools = assistant.tools if body.tools is None else stored_tools(body.tools)
+    refuse_unserved_tools(tools)
+    _refuse_unknown_choice(body.tool_choice, tools)
+    at = now()
+    run = Run(
+        id=ids.new(ids.RUN),
+        project_id=thread.project_id,
+        thread_id=thread.id,
+        assistant_id=assistant.id,
+        created_at=at,
+        queued_at=at,
+        expires_at=at + timedelta(seconds=settings.run_expiry_seconds),
+        status="queued",
+        attempt=0,
+        model=_over(body.model, assistant.model),
+        instructions=_over(body.instructions, assistant.instructions),
+        tools=tools,
+        tool_resources=_tool_resources(body, assistant),
+        metadata_=body.metadata or {},
+        temperature=_over(body.temperature, assistant.temperature),
+        top_p=_over(body.top_p, assistant.top_p),
+        reasoning_effort=_over(getattr(body, "reasoning_effort", None), assistant.reasoning_effort),
+        max_prompt_tokens=body.max_prompt_tokens,
+        max_completion_tokens=body.max_completion_tokens,
+        truncation_strategy=schemas.stored_truncation_strategy(body.truncation_strategy),
+        tool_choice=schemas.stored_option(body.tool_choice),
+        parallel_tool_calls=body.parallel_tool_calls is not False,
+        response_format=_over(schemas.stored_option(body.response_format), assistant.response_format),
+    )
+    session.add(run)
+    await session.flush()
+    return run
+
+
+def _over(requested: Value | None, inherited: Value) -> Value:
+    return inherited if requested is None else requested
+
+
+def _tool_resources(body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant) -> Json:
+    override = getattr(body, "tool_resources", None)
+    return assistant.tool_resources if override is None else override.model_dump(exclude_none=True)
+
+
+def _refuse_unknown_choice(choice: Any, tools: list[Json]) -> None:
+    """A forced function must be one of the run's."""
+    if choice is None or isinstance(choice, str):
+        return
+    wanted = schemas.stored_option(choice)
+    if wanted["type"] != "function":
+        known = any(tool["type"] == wanted["type"] for tool in tools)
+        name = wanted["type"]
+    else:
+        name = wanted["function"]["name"]
+        known = any(tool["type"] == "function" and tool["function"]["name"] == name for tool in tools)
+    if not known:
+        raise InvalidRequest(f"Tool choice '{name}' not found in 'tools' parameter.", param="tool_choice")
+
+
+async def active_on(session: AsyncSession, thread_id: str) -> str | None:
+    """The id of the active run of a thread, if it has one."""
+    return await session.scalar(select(Run.id).where(Run.thread_id == thread_id, Run.status.in_(ACTIVE)))
+
+
+async def _refuse_second_run(session: AsyncSession, thread: Thread) -> None:
+    active = await active_on(session, thread.id)
+    if active is not None:
+        raise InvalidRequest(f"Thread {thread.id} already has an active run {active}.")
+
+
+async def _refuse_empty(session: AsyncSession, run: Run) -> None:
+    if run.instructions:
+        return
+    first = await session.scalar(select(Message.id).where(Message.thread_id == run.thread_id).limit(1))
+    if first is None:
+        raise InvalidRequest(
+            "Run creation requires a Thread with a user message or an assistant with instructions.",
+            code="invalid_thread",
+        )
+
+
+async def _announce(session: AsyncSession, run: Run, before: list[RunEvent]) -> None:
+    await session.flush()
+    shown = schemas.Run.model_validate(run)
+    events = [*before, event("thread.run.created", shown), event("thread.run.queued", shown)]
+    events_after_commit(session, run.id, run.attempt, events)
+    nudge_after_commit(session)
+
+
+async def get(session: AsyncSession, project_id: str, thread_id: str, run_id: str, *, lock: bool = False) -> Run:
+    """One run. `lock` keeps others from changing it until the end of the transaction. Raises NotFound."""
+    statement = scoped(Run, project_id).where(Run.thread_id == thread_id, Run.id == run_id)
+    if lock:
+        statement = statement.with_for_update()
+    run = (await session.execute(statement)).scalar_one_or_none()
+    if run is None:
+        await threads.get(session, project_id, thread_id)
+        raise NotFound.of(Run.__tablename__, run_id)
+    return run
+
+
+async def list_page(session: AsyncSession, project_id: str, thread_id: str, page: PageQuery) -> Page[Run]:
+    """A page of the runs of a thread. Raises NotFound."""
+    await threads.get(session, project_id, thread_id)
+    return await paginate(session, scoped(Run, project_id).where(Run.thread_id == thread_id), Run, page)
+
+
+async def modify(
+    session: AsyncSession, project_id: str, thread_id: str, run_id: str, body: schemas.RunModify
+) -> Run:
+    """Replaces the metadata of a run that is not at work. Raises NotFound, InvalidRequest."""
+    run = await get(session, project_id, thread_id, run_id, lock=True)
+    if run.status not in (*TERMINAL, "requires_action"):
+        raise InvalidRequest(f"Cannot update run with status '{run.status}'.")
+    if "metadata" in body.model_fields_set:
+        run.metadata_ = body.metadata or {}
+    return run
+
+
+async def cancel(session: AsyncSession, project_id: str, thread_id: str, run_id: str) -> schemas.Run:
+    """Cancels a run: the answer says `cancelling`, and within a second the run is `cancelled`.
+
+    A run in the hands of a worker is ended by it, so that what it has written is kept; any other is ended here.
+    Raises NotFound, and InvalidRequest for a run that is cancelling or has ended.
+    """
+    run = await get(session, project_id, thread_id, run_id, lock=True)
+    if run.status not in ACTIVE or run.status == "cancelling":
+        raise InvalidRequest(f"Cannot cancel run with status '{run.status}'.")
+    at_work = run.lease_expires_at is not None and run.lease_expires_at > now()
+    run = await run_status.transition(session, run, "cancelling", new_attempt=not at_work)
+    answer = schemas.Run.model_validate(run)
+    if at_work:
+        stop_after_commit(session, run.id)
+    else:
+        cancelling = event("thread.run.cancelling", answer)
+        run, events = await run_status.finish(session, run, "cancelled")
+        events_after_commit(session, run.id, run.attempt, [cancelling, *events])
+    return answer
+
+
+async def submit_tool_outputs(
+    session: AsyncSession, project_id: str, thread_id: str, run_id: str, body: schemas.SubmitToolOutputs
+) -> Run:
+    """Queues a run again with the outputs of the function calls it waits for, all of them at once.
+
+    Raises NotFound; InvalidRequest if the run waits for none, or for others (contract, section 6).
+    """
+    run = await get(session, project_id, thread_id, run_id, lock=True)
+    if run.status != "requires_action" or run.required_action is None:
+        raise InvalidRequest(f'Runs in status "{run.status}" do not accept tool outputs.')
+    wanted = [call["id"] for call in run.required_action["submit_tool_outputs"]["tool_calls"]]
+    given = [output.tool_call_id for output in body.tool_outputs]
+    if sorted(wanted) != sorted(filter(None, given)):
+        raise InvalidRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
+    outputs = {output.tool_call_id: output.output or "" for output in body.tool_outputs}
+    step = await _close_calls(session, run, outputs)
+    run = await run_status.transition(session, run, "queued", new_attempt=True, queued_at=now(), usage=None)
+    events = [
+        event("thread.run.step.completed", step_schemas.RunStep.model_validate(step)),
+        event("thread.run.queued", schemas.Run.model_validate(run)),
+    ]
+    events_after_commit(session, run.id, run.attempt, events)
+    nudge_after_commit(session)
+    return run
+
+
+async def _close_calls(session: AsyncSession, run: Run, outputs: dict[str | None, str]) -> RunStep:
+    statement = select(RunStep).where(RunStep.run_id == run.id, RunStep.status == "in_progress")
+    step = (await session.scalars(statement)).one()
+    calls = []
+    for call in step.step_details["tool_calls"]:
+        if call["id"] in outputs:
+            calls.append({**call, "function": {**call["function"], "output": outputs[call["id"]]}})
+        else:
+            calls.append(call)
+    step.step_details = {**step.step_details, "tool_calls": calls}
+    step.status = "completed"
+    step.completed_at = now()
+    await session.flush()
+    return step

@@ -1,0 +1,101 @@
+"""What the rest of Locum is told once a transaction is committed: events, a nudge for the workers, a cancel.
+
+All of it goes through Redis and none of it is the truth: what does not arrive is made good by the sweep, by the lease
+renewal of the worker, or by the stream's look into the database. So a Redis that is away costs time, never a run.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+import structlog
+from kombu.exceptions import OperationalError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.session import after_commit
+from app.events import EventLog, RunEvent
+from app.queue import Queue
+
+log = structlog.get_logger()
+
+_CANCEL_CHANNEL = "locum:cancel"
+_RETRY_SECONDS = 0.5
+
+
+class Signals:
+    """The sending side, one a process. No method raises because Redis is away."""
+
+    def __init__(self, redis: Redis, events: EventLog, queue: Queue) -> None:
+        self._redis = redis
+        self._events = events
+        self._queue = queue
+
+    async def events(self, run_id: str, attempt: int, events: list[RunEvent]) -> None:
+        """Appends `events` to the log of a run as the first ones of `attempt`."""
+        try:
+            await self._events.append(run_id, attempt, events)
+        except RedisError as error:
+            log.warning("events_lost", run_id=run_id, error=str(error))
+
+    async def nudge(self, times: int = 1) -> None:
+        """Tells the workers that runs are waiting."""
+        try:
+            await self._queue.nudge(times)
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("nudge_lost", error=str(error))
+
+    async def stop(self, run_id: str) -> None:
+        """Tells the worker that executes a run to look at the run's status at once."""
+        try:
+            await self._redis.publish(_CANCEL_CHANNEL, run_id)
+        except RedisError as error:
+            log.warning("cancel_lost", run_id=run_id, error=str(error))
+
+    async def forget(self, run_id: str) -> None:
+        """Drops the event log of a deleted run, and stops its worker."""
+        await self.stop(run_id)
+        try:
+            await self._events.forget(run_id)
+        except RedisError as error:
+            log.warning("forget_lost", run_id=run_id, error=str(error))
+
+
+def of(session: AsyncSession) -> Signals:
+    """The signals of the process that opened `session` (app.db.session.create_sessions was given them)."""
+    signals: Signals = session.info["signals"]
+    return signals
+
+
+def events_after_commit(session: AsyncSession, run_id: str, attempt: int, events: list[RunEvent]) -> None:
+    """Appends `events` to the run's log when `session` is committed."""
+    after_commit(session, partial(of(session).events, run_id, attempt, events))
+
+
+def nudge_after_commit(session: AsyncSession) -> None:
+    """Nudges the workers when `session` is committed."""
+    after_commit(session, of(session).nudge)
+
+
+def stop_after_commit(session: AsyncSession, run_id: str) -> None:
+    """Stops the run's worker when `session` is committed."""
+    after_commit(session, partial(of(session).stop, run_id))
+
+
+def forget_after_commit(session: AsyncSession, run_id: str) -> None:
+    """Drops what Redis holds of a deleted run when `session` is committed."""
+    after_commit(session, partial(of(session).forget, run_id))
+
+
+async def stops(redis: Redis) -> AsyncIterator[str]:
+    """The receiving side: ids of runs whose worker is to look at them, for ever; survives a Redis that goes away."""
+    while True:
+        try:
+            async with redis.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(_CANCEL_CHANNEL)
+                async for message in channel.listen():
+                    yield message["data"].decode()
+        except RedisError as error:
+            log.warning("cancel_channel_away", error=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)

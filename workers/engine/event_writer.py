@@ -1,0 +1,122 @@
+"""Appends the events of all runs of this process to their logs: what has gathered goes in one round trip.
+
+While one round trip is under way the next events gather, so an idle worker writes each token at once and a busy one
+writes many together. Pieces of text that follow each other in one message, unwritten, are joined to one delta.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from app.events import EventLog, Place, RunEvent
+
+log = structlog.get_logger()
+
+#: Entries that wait for a Redis that is away; beyond them the oldest are given up (streams then end from the rows).
+_MAX_WAITING: Final = 50_000
+_MAX_BATCH: Final = 1_000
+_RETRY_SECONDS: Final = 0.2
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An event to be written; a text delta still without its JSON, so that more text can join it."""
+
+    log: "RunLog"
+    event: RunEvent | None
+    text: list[str] | None = None
+    around: tuple[bytes, bytes] = (b"", b"")
+    place: Place | None = None
+
+    def encoded(self) -> RunEvent:
+        if self.event is None:
+            before, after = self.around
+            self.event = RunEvent("thread.message.delta", before + orjson.dumps("".join(self.text or ())) + after)
+        return self.event
+
+
+class RunLog:
+    """The log of one attempt at a run, as its worker writes it."""
+
+    def __init__(self, writer: "EventWriter", run_id: str, attempt: int) -> None:
+        self.run_id = run_id
+        self.attempt = attempt
+        self.number = 0
+        self._writer = writer
+        self._open: _Waiting | None = None
+
+    def append(self, *events: RunEvent) -> None:
+        """Appends events, in order. Does not wait for Redis."""
+        self._open = None
+        for item in events:
+            self._writer.put(_Waiting(self, item))
+
+    def append_text(self, before: bytes, text: str, after: bytes) -> None:
+        """Appends a message delta whose JSON is `before`, the JSON string of `text`, `after`.
+
+        Joins the last appended event if that is a delta with the same `before` and `after`, not yet on its way.
+        """
+        last = self._open
+        if last is not None and last.text is not None and last.place is None and last.around == (before, after):
+            last.text.append(text)
+            return
+        self._open = _Waiting(self, None, [text], (before, after))
+        self._writer.put(self._open)
+
+
+class EventWriter:
+    """The writing side of the event log, one a worker process."""
+
+    def __init__(self, event_log: EventLog) -> None:
+        self._log = event_log
+        self._waiting: deque[_Waiting] = deque()
+        self._some = asyncio.Event()
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def open(self, run_id: str, attempt: int) -> RunLog:
+        """The log of one attempt, to be appended to by its holder alone."""
+        return RunLog(self, run_id, attempt)
+
+    def put(self, item: _Waiting) -> None:
+        """Takes an entry to be written soon."""
+        self._waiting.append(item)
+        self._some.set()
+        self._none.clear()
+
+    async def flush(self) -> None:
+        """Waits until everything appended so far is written or given up."""
+        await self._none.wait()
+
+    async def write_for_ever(self) -> None:
+        """Writes what comes, in order, and again after a Redis that was away has come back."""
+        while True:
+            await self._some.wait()
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+            await self._write(batch)
+            if not self._waiting:
+                self._some.clear()
+                self._none.set()
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        entries = []
+        for item in batch:
+            item.log.number += 1
+            item.place = Place(item.log.attempt, item.log.number)
+            entries.append((item.log.run_id, item.place, item.encoded()))
+        while True:
+            try:
+                # Safe to repeat: the log refuses an id it holds already.
+                await self._log.append_all(entries)
+            except RedisError as error:
+                if len(self._waiting) > _MAX_WAITING:
+                    log.warning("events_lost", count=len(entries), error=str(error))
+                    return
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return

@@ -1,0 +1,197 @@
+"""Executes runs: the story of one, from the claim to its ending or its pause.
+
+    claim ─▶ turn ─▶ turn ─▶ ... ─▶ completed | incomplete | failed
+               │                      requires_action  (functions: the client's outputs queue the run again)
+               └─ interrupted ─▶ cancelled | expired | handed back | nothing, if the run was lost
+
+Nothing is kept in memory between turns that the rows do not hold, so whoever claims a run can go on with it.
+"""
+
+import contextlib
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.backends.base import BackendFailure, CompletionRequest
+from app.db.base import Json
+from app.db.session import transaction
+from app.events import event
+from app.models import Run
+from app.schemas import runs as run_schemas
+from app.services import run_claims, run_status, run_steps
+from app.services.run_status import RunLost
+from app.signals import nudge_after_commit
+from workers.engine import history, request
+from workers.engine.leases import Interrupted, Lease
+from workers.engine.turn import Turn
+from workers.engine.process import WorkerProcess
+from workers.tools import function
+
+log = structlog.get_logger()
+
+#: How often in a row the model may make calls that cannot be made.
+_REFUSALS: Final = 3
+
+
+async def execute_next(process: WorkerProcess) -> bool:
+    """Claims the next waiting run and executes it until it ends or pauses; False if none waits."""
+    if process.leases.is_stopping:
+        return False
+    async with transaction(process.sessions) as session:
+        claimed = await run_claims.claim(session, process.settings.run_lease_seconds)
+        if claimed is None:
+            return False
+        run, taken_over = claimed
+        dropped = await run_steps.discard_unfinished(session, run) if taken_over else []
+    with process.leases.holding(run) as lease:
+        execution = Execution(process, run, lease)
+        if taken_over:
+            log.info("run_taken_over", run_id=run.id, attempt=run.attempt)
+            execution.log.append(*dropped)
+        else:
+            execution.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
+        await execution.run_to_its_end()
+    return True
+
+
+class Execution:
+    """One attempt at a run, in the hands of this process."""
+
+    def __init__(self, process: WorkerProcess, run: Run, lease: Lease) -> None:
+        self._process = process
+        self._run = run
+        self._lease = lease
+        self.log = process.events.open(run.id, run.attempt)
+        self._turn: Turn | None = None
+
+    async def run_to_its_end(self) -> None:
+        """Works until the run has ended, pauses, or is no longer ours. Never raises."""
+        structlog.contextvars.bind_contextvars(run_id=self._run.id, attempt=self._run.attempt)
+        try:
+            try:
+                await self._work_and_close()
+            except RunLost:
+                # A cancel may have come between the last token and the ending; anything else is another's run now.
+                await self._interrupted(Interrupted("cancelled"))
+        except RunLost:
+            log.info("run_lost")
+        except (SQLAlchemyError, OSError) as error:
+            # The database is away: nothing can be written, so the lease lapses and the run is taken over.
+            log.warning("run_abandoned", error=str(error).splitlines()[0])
+        finally:
+            structlog.contextvars.unbind_contextvars("run_id", "attempt")
+
+    async def _work_and_close(self) -> None:
+        try:
+            async with self._lease.interruptible():
+                await self._take_turns()
+        except Interrupted as interruption:
+            await self._interrupted(interruption)
+        except BackendFailure as failure:
+            await self._fail(failure.code, failure.message)
+        except request.BudgetSpent as spent:
+            await self._end("incomplete", incomplete_details={"reason": spent.reason})
+        except (RunLost, SQLAlchemyError, OSError):
+            raise
+        except Exception:  # a mistake of ours must not leave the run hanging
+            log.exception("run_broke")
+            await self._fail("server_error", "Sorry, something went wrong.")
+
+    async def _take_turns(self) -> None:
+        model = await self._process.backends.resolve(self._run.model)
+        while True:
+            async with transaction(self._process.sessions) as session:
+                past = await history.read_past(session, self._run)
+                budget = request.prompt_budget(self._run, model, past.spent)
+                messages = await history.read_messages(session, self._run, budget)
+            if past.turns_taken >= self._process.settings.run_max_turns:
+                raise BackendFailure("server_error", f"The run came to no end in {past.turns_taken} turns.")
+            asked = request.build(self._run, model, messages, past)
+            turn = self._turn = Turn(self._process.sessions, self._run, self.log, past.turns_taken)
+            async with contextlib.aclosing(model.backend.stream(asked)) as answer:
+                async for deltas in answer:
+                    await turn.take(deltas)
+            if await self._close_turn(turn, asked, past):
+                return
+
+    async def _close_turn(self, turn: Turn, asked: CompletionRequest, past: history.Past) -> bool:
+        """Writes down what a whole model call has brought; True if the run has ended or pauses for its client."""
+        usage = turn.usage() or request.estimated_usage(asked, turn.text())
+        stored = request.stored_usage(usage)
+        match turn.reason():
+            case "length":
+                await self._end("incomplete", usage=stored, incomplete_details={"reason": "max_completion_tokens"})
+                return True
+            case "content_filter":
+                error = {"code": "invalid_prompt", "message": "The model's answer was stopped by a content filter."}
+                await self._end("failed", usage=stored, last_error=error, message_reason="content_filter")
+                return True
+        if turn.calls is None:
+            await self._complete(turn, stored)
+            return True
+        complaint = turn.complaint(self._run.tools)
+        if complaint is None:
+            await self._pause(turn, stored)
+            return True
+        await self._refuse_calls(turn, stored, complaint, past)
+        return False
+
+    async def _complete(self, turn: Turn, usage: Json) -> None:
+        if turn.message is None:
+            await turn.open_message()
+        async with transaction(self._process.sessions) as session:
+            session.add_all(turn.rows())
+            events = turn.close_message(usage)
+            self._run, ending = await run_status.finish(session, self._run, "completed")
+        self.log.append(*events, *ending)
+
+    async def _pause(self, turn: Turn, usage: Json) -> None:
+        """Hands the function calls of `turn` to the client; the step stays open until their outputs come."""
+        async with transaction(self._process.sessions) as session:
+            session.add_all(turn.rows())
+            calls = turn.keep_calls(usage)
+            self._run = await run_status.transition(
+                session, self._run, "requires_action", required_action=function.required_action(calls)
+            )
+        self.log.append(event("thread.run.requires_action", run_schemas.Run.model_validate(self._run)))
+
+    async def _refuse_calls(self, turn: Turn, usage: Json, complaint: str, past: history.Past) -> None:
+        """Closes a turn whose calls no client could answer: the model is told why in the next turn, not for ever."""
+        async with transaction(self._process.sessions) as session:
+            await run_status.hold(session, self._run)
+            session.add_all(turn.rows())
+            events = turn.refuse_calls(usage, complaint)
+        self.log.append(*events)
+        self._turn = None
+        if past.refusals + 1 >= _REFUSALS:
+            raise BackendFailure("server_error", f"The model went on making calls that cannot be made. {complaint}")
+
+    async def _fail(self, code: str, message: str) -> None:
+        await self._end("failed", last_error={"code": code, "message": message})
+
+    async def _end(self, to: str, *, usage: Json | None = None, **details: Any) -> None:
+        """Ends the run with whatever the present turn has written kept as it is."""
+        drafts: dict[str, list[Json]] = {}
+        async with transaction(self._process.sessions) as session:
+            if self._turn is not None:
+                await self._turn.keep(session, usage)
+                drafts = self._turn.drafts()
+            self._run, events = await run_status.finish(session, self._run, to, drafts=drafts, **details)
+        self.log.append(*events)
+
+    async def _interrupted(self, interruption: Interrupted) -> None:
+        match interruption.reason:
+            case "cancelled":
+                async with transaction(self._process.sessions) as session:
+                    self._run = await run_claims.reload(session, self._run, "cancelling")
+                self.log.append(event("thread.run.cancelling", run_schemas.Run.model_validate(self._run)))
+                await self._end("cancelled")
+            case "expired":
+                await self._end("expired")
+            case "stopping":
+                async with transaction(self._process.sessions) as session:
+                    await run_claims.hand_back(session, self._run)
+                    nudge_after_commit(session)
+            case "lost":
+                raise RunLost(self._run.id)

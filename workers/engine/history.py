@@ -1,0 +1,117 @@
+"""Reads from the database what a run may tell its model: the thread's messages and the run's own turns."""
+
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Final
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.base import Json
+from app.models import Message, Run, RunStep
+from app.services import run_status
+from workers.engine.context import OwnTurn, StoredMessage, ToolExchange
+
+_PAGE: Final = 100
+#: No text is so dense that a token is worth more bytes than this: reading stops when it surely fills the budget.
+_BYTES_A_TOKEN: Final = 16
+_MESSAGE_TOKENS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens that the earlier turns of a run have used."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a run has done before its next turn."""
+
+    turns: list[OwnTurn]
+    #: The number of the next turn.
+    turns_taken: int
+    #: How many of the last turns made calls that were refused.
+    refusals: int
+    spent: Spent
+
+    @property
+    def has_called(self) -> bool:
+        """Whether the run has called tools."""
+        return any(turn.exchange is not None for turn in self.turns)
+
+
+async def read_messages(session: AsyncSession, run: Run, budget: int) -> list[StoredMessage]:
+    """The thread's messages: at least the newest that `budget` tokens hold, and the first one.
+
+    However long the thread is, no more of it is read than the truncation strategy or the budget has a use for.
+    """
+    if run.truncation_strategy["type"] == "last_messages":
+        newest = await _newest(session, run, run.truncation_strategy["last_messages"])
+    else:
+        newest = await _as_many_as_fit(session, run, budget)
+    return [StoredMessage(role, content) for _, role, content in reversed(newest)]
+
+
+def _before_run(run: Run) -> Select[tuple[int, str, list[Json]]]:
+    return (
+        select(Message.seq, Message.role, Message.content)
+        .where(Message.thread_id == run.thread_id, or_(Message.run_id.is_(None), Message.run_id != run.id))
+        .order_by(Message.seq.desc())
+    )
+
+
+async def _newest(session: AsyncSession, run: Run, limit: int) -> list[tuple[int, str, list[Json]]]:
+    return [row._tuple() for row in await session.execute(_before_run(run).limit(limit))]
+
+
+async def _as_many_as_fit(session: AsyncSession, run: Run, budget: int) -> list[tuple[int, str, list[Json]]]:
+    found: list[tuple[int, str, list[Json]]] = []
+    left = budget
+    while left > 0:
+        statement = _before_run(run).limit(_PAGE)
+        if found:
+            statement = statement.where(Message.seq < found[-1][0])
+        page = [row._tuple() for row in await session.execute(statement)]
+        found += page
+        left -= sum(_at_least(content) for _, _, content in page)
+        if len(page) < _PAGE:
+            return found
+    first = select(func.min(Message.seq)).where(Message.thread_id == run.thread_id).scalar_subquery()
+    oldest = (await session.execute(_before_run(run).where(Message.seq == first))).one_or_none()
+    if oldest is not None and oldest.seq < found[-1][0]:
+        found.append(oldest._tuple())
+    return found
+
+
+def _at_least(content: list[Json]) -> int:
+    texts = (part["text"]["value"] for part in content if part["type"] == "text")
+    return _MESSAGE_TOKENS + sum(len(text) for text in texts) // _BYTES_A_TOKEN
+
+
+async def read_past(session: AsyncSession, run: Run) -> Past:
+    """What `run` has done so far, from its steps and messages."""
+    steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+    if not steps:
+        return Past([], 0, 0, Spent(0, 0))
+    written = select(Message.id, Message.content).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
+    texts = {message_id: _plain(content) for message_id, content in await session.execute(written)}
+    turns: dict[int, OwnTurn] = {}
+    for step in steps:
+        turn = turns.get(step.turn, OwnTurn())
+        if step.type == "message_creation":
+            turns[step.turn] = replace(turn, text=texts.get(step.step_details["message_creation"]["message_id"]))
+        else:
+            complaint = step.last_error["message"] if step.last_error is not None else None
+            turns[step.turn] = replace(turn, exchange=ToolExchange(step.step_details["tool_calls"], complaint))
+    in_order = [turns[number] for number in sorted(turns)]
+    refused = takewhile(lambda turn: turn.exchange is not None and turn.exchange.complaint is not None, reversed(in_order))
+    usage = run_status.total_usage(step.usage for step in steps)
+    spent = Spent(usage["prompt_tokens"], usage["completion_tokens"])
+    return Past(in_order, max(turns) + 1, sum(1 for _ in refused), spent)
+
+
+def _plain(content: list[Json]) -> str:
+    return "".join(part["text"]["value"] if part["type"] == "text" else part.get("refusal", "") for part in content)

@@ -1,0 +1,147 @@
+"""The runs that this process holds: their leases are renewed together, and what stops a run is heard here."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Final, Literal
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.base import now
+from app.db.session import Sessions, transaction
+from app.models import Run
+from app.services import run_claims
+from app.signals import stops
+
+log = structlog.get_logger()
+
+_RENEWALS_PER_LEASE: Final = 5
+
+#: Why a run's work is interrupted: its client cancelled it, its time is over, this process is to stop, or the run has
+#: been taken from it (by another worker, the sweep, or the deletion of its thread).
+Interruption = Literal["cancelled", "expired", "stopping", "lost"]
+
+
+class Interrupted(Exception):
+    """The work on a run was interrupted; `reason` says what is to be done about it."""
+
+    def __init__(self, reason: Interruption) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Lease:
+    """The hold of this process on one attempt at a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run_id = run.id
+        self.attempt = run.attempt
+        left = None if run.expires_at is None else (run.expires_at - now()).total_seconds()
+        self._deadline = None if left is None else asyncio.get_running_loop().time() + left
+        self._reason: Interruption | None = None
+        self._scope: asyncio.Timeout | None = None
+
+    def interrupt(self, reason: Interruption) -> None:
+        """Interrupts the work inside `interruptible`, now or when it is next entered. The first reason holds."""
+        if self._reason is None:
+            self._reason = reason
+            if self._scope is not None:
+                self._scope.reschedule(asyncio.get_running_loop().time())
+
+    @contextlib.asynccontextmanager
+    async def interruptible(self) -> AsyncIterator[None]:
+        """Raises Interrupted from the block, at its next await, when the run is interrupted or its time is over."""
+        if self._reason is not None:
+            raise Interrupted(self._reason)
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._scope:
+                yield
+        except TimeoutError:
+            if self._scope is None or not self._scope.expired():
+                raise
+            raise Interrupted(self._reason or "expired") from None
+        finally:
+            self._scope = None
+
+
+class Leases:
+    """All leases of this process."""
+
+    def __init__(self, sessions: Sessions, redis: Redis, seconds: float) -> None:
+        self._sessions = sessions
+        self._redis = redis
+        self._seconds = seconds
+        self._held: dict[str, Lease] = {}
+        self._stopping = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether this process takes no more runs."""
+        return self._stopping
+
+    @contextlib.contextmanager
+    def holding(self, run: Run) -> Iterator[Lease]:
+        """Keeps the lease of a claimed run renewed while the block lasts."""
+        lease = Lease(run)
+        self._held[run.id] = lease
+        self._empty.clear()
+        if self._stopping:
+            lease.interrupt("stopping")
+        try:
+            yield lease
+        finally:
+            if self._held.get(run.id) is lease:
+                del self._held[run.id]
+            if not self._held:
+                self._empty.set()
+
+    async def stop(self) -> None:
+        """Interrupts every run, and waits until all of them have been handed back."""
+        self._stopping = True
+        for lease in list(self._held.values()):
+            lease.interrupt("stopping")
+        await self._empty.wait()
+
+    async def renew_for_ever(self) -> None:
+        """Renews all leases in one statement, several times within a lease; notices what has become of the runs."""
+        while True:
+            await asyncio.sleep(self._seconds / _RENEWALS_PER_LEASE)
+            held = dict(self._held)
+            if not held:
+                continue
+            try:
+                async with transaction(self._sessions) as session:
+                    attempts = {run_id: lease.attempt for run_id, lease in held.items()}
+                    found = await run_claims.renew(session, attempts, self._seconds)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("renewal_failed", error=str(error).splitlines()[0])
+                continue
+            self._notice(held, found)
+
+    async def listen_for_ever(self) -> None:
+        """Looks at a run's row at once when its cancel or deletion is signalled."""
+        async for run_id in stops(self._redis):
+            lease = self._held.get(run_id)
+            if lease is None:
+                continue
+            try:
+                async with transaction(self._sessions) as session:
+                    statement = select(Run.status).where(Run.id == run_id, Run.attempt == lease.attempt)
+                    status = await session.scalar(statement)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("cancel_unheard", run_id=run_id, error=str(error).splitlines()[0])
+                continue
+            self._notice({run_id: lease}, {} if status is None else {run_id: status})
+
+    def _notice(self, held: Mapping[str, Lease], found: Mapping[str, str]) -> None:
+        for run_id, lease in held.items():
+            status = found.get(run_id)
+            if status == "cancelling":
+                lease.interrupt("cancelled")
+            elif status != "in_progress":
+                lease.interrupt("lost")

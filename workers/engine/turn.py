@@ -1,0 +1,164 @@
+"""One turn of a run: a streamed model call, made into a message and tool calls, in rows and in events."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.backends.base import Delta, Finish, FinishReason, RefusalDelta, TextDelta, ToolCallDelta, Usage
+from app.db.base import Json, now
+from app.db.session import Sessions, transaction
+from app.events import RunEvent, event
+from app.models import Message, Run, RunStep
+from app.schemas import messages as message_schemas
+from app.schemas import run_steps as step_schemas
+from app.services import run_status, run_steps
+from workers.engine.drafts import CallsDraft, MessageDraft
+from workers.engine.event_writer import RunLog
+from workers.tools import function
+
+
+class Turn:
+    """What one model call has brought so far.
+
+    The first token of text opens a message and its step, the first tool call a step of its own; both rows are
+    committed before their events go out. Text that comes after a tool call is joined to the message before it.
+    """
+
+    def __init__(self, sessions: Sessions, run: Run, log: RunLog, number: int) -> None:
+        self._sessions = sessions
+        self._run = run
+        self._log = log
+        self.number = number
+        self.message: MessageDraft | None = None
+        self.calls: CallsDraft | None = None
+        self.end: Finish | None = None
+
+    async def take(self, deltas: list[Delta]) -> None:
+        """Takes what one read of the backend's answer brought. Raises RunLost."""
+        for delta in deltas:
+            match delta:
+                case TextDelta(text):
+                    await self._write("text", text)
+                case RefusalDelta(text):
+                    await self._write("refusal", text)
+                case ToolCallDelta():
+                    await self._call(delta)
+                case Finish():
+                    self.end = delta
+
+    async def _write(self, kind: str, piece: str) -> None:
+        if self.message is None:
+            await self.open_message()
+        assert self.message is not None  # noqa: S101 - open_message has just made it
+        before, after = self.message.add(kind, piece)
+        self._log.append_text(before, piece, after)
+
+    async def open_message(self) -> None:
+        """Begins the message of this turn."""
+        async with transaction(self._sessions) as session:
+            await run_status.hold(session, self._run)
+            message, step = run_steps.open_message(session, self._run, self.number)
+            await session.flush()
+            events = step_events(step, "created", "in_progress")
+            shown = message_schemas.Message.model_validate(message)
+            events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
+        self.message = MessageDraft(message, step, message.id, step.id)
+        self._log.append(*events)
+
+    async def _call(self, delta: ToolCallDelta) -> None:
+        if self.calls is None:
+            await self._open_calls()
+        assert self.calls is not None  # noqa: S101 - _open_calls has just made it
+        told = self.calls.add(delta.index, delta.name, delta.arguments)
+        if told is not None:
+            self._log.append(told)
+
+    async def _open_calls(self) -> None:
+        """Ends the message, if there is one, and begins the step of the tool calls.
+
+        A worker that takes the run over drops a turn that has an open step, whole: so the message may end here.
+        """
+        async with transaction(self._sessions) as session:
+            await run_status.hold(session, self._run)
+            events = []
+            if self.message is not None:
+                session.add_all([self.message.message, self.message.step])
+                events = self.close_message(None)
+            step = run_steps.create(session, self._run, self.number, {"type": "tool_calls", "tool_calls": []})
+            await session.flush()
+            events += step_events(step, "created", "in_progress")
+        self.calls = CallsDraft(step, step.id, at_most_one=not self._run.parallel_tool_calls)
+        self._log.append(*events)
+
+    def close_message(self, usage: Json | None) -> list[RunEvent]:
+        """Completes the message and its step, rows that the caller has put into a session."""
+        if self.message is None:
+            return []
+        message, step = self.message.message, self.message.step
+        message.content = self.message.content()
+        message.status = "completed"
+        step.status = "completed"
+        message.completed_at = step.completed_at = now()
+        step.usage = usage or run_status.total_usage([])
+        shown = message_schemas.Message.model_validate(message)
+        return [event("thread.message.completed", shown), *step_events(step, "completed")]
+
+    def keep_calls(self, usage: Json | None) -> list[Json]:
+        """Writes the calls and the usage of the turn to their step, a row that the caller has put into a session."""
+        assert self.calls is not None  # noqa: S101 - asked of turns with calls alone
+        calls = self.calls.calls()
+        self.calls.step.step_details = {"type": "tool_calls", "tool_calls": calls}
+        self.calls.step.usage = usage
+        return calls
+
+    def refuse_calls(self, usage: Json, complaint: str) -> list[RunEvent]:
+        """Fails the step of calls that cannot be made, in rows that the caller has put into a session."""
+        self.keep_calls(usage)
+        assert self.calls is not None  # noqa: S101 - as above
+        step = self.calls.step
+        step.status = "failed"
+        step.failed_at = now()
+        step.last_error = {"code": "server_error", "message": complaint}
+        return step_events(step, "failed")
+
+    async def keep(self, session: AsyncSession, usage: Json | None) -> None:
+        """Writes the calls and the usage of an unfinished turn to its last row, read anew."""
+        step_id = self.calls.id if self.calls is not None else self.message.step_id if self.message is not None else None
+        step = None if step_id is None else await session.get(RunStep, step_id)
+        if step is None:
+            return
+        step.usage = usage
+        if self.calls is not None:
+            step.step_details = {"type": "tool_calls", "tool_calls": self.calls.calls()}
+
+    def complaint(self, tools: list[Json]) -> str | None:
+        """What is wrong with the calls of this turn, if anything is."""
+        calls = [] if self.calls is None else [call["function"] for call in self.calls.calls()]
+        complaints = (function.complaint(call["name"], call["arguments"], tools) for call in calls)
+        return next((text for text in complaints if text is not None), None)
+
+    def rows(self) -> list[Message | RunStep]:
+        """The rows that this turn has made."""
+        written = [] if self.message is None else [self.message.message, self.message.step]
+        return written if self.calls is None else [*written, self.calls.step]
+
+    def reason(self) -> FinishReason:
+        """Why the model stopped."""
+        return "stop" if self.end is None else self.end.reason
+
+    def usage(self) -> Usage | None:
+        """What the call has used, if the backend told it."""
+        return None if self.end is None else self.end.usage
+
+    def text(self) -> str:
+        """Everything the model has written, for an estimate of its tokens."""
+        calls = [] if self.calls is None else [str(call["function"]) for call in self.calls.calls()]
+        return "".join([self.message.text() if self.message is not None else "", *calls])
+
+    def drafts(self) -> dict[str, list[Json]]:
+        """The content of the message of this turn, by its id."""
+        return {} if self.message is None else {self.message.id: self.message.content()}
+
+
+def step_events(step: object, *names: str) -> list[RunEvent]:
+    """Events of a step's row, all with its present state."""
+    shown = step_schemas.RunStep.model_validate(step)
+    return [event(f"thread.run.step.{name}", shown) for name in names]

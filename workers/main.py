@@ -1,0 +1,41 @@
+"""Where Celery begins: `celery -A workers.main worker --pool=threads`."""
+
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+
+from app.queue import create_celery
+from app.settings import Settings
+from app.telemetry import configure_logging
+from workers.loop import LoopThread
+from workers.engine.process import WorkerProcess
+from workers.tasks import runs
+
+settings = Settings()
+celery: Celery = create_celery(settings)
+
+
+@setup_logging.connect(weak=False)
+def _set_up_logging(**_: Any) -> None:
+    """Ours instead of Celery's."""
+    configure_logging(settings)
+
+
+@worker_init.connect(weak=False)
+def _start(**_: Any) -> None:
+    """Opens this process's parts before it takes its first nudge, and closes them when it is shut down."""
+    loop = LoopThread()
+    process = loop.run(WorkerProcess.start(settings, celery))
+    runs.register(celery, loop, process)
+
+    @worker_shutting_down.connect(weak=False)
+    def _drain(**_: Any) -> None:
+        # In a thread: this handler runs inside the signal handler, and the drain waits for the runs.
+        threading.Thread(target=loop.run, args=(process.drain(),), name="drain").start()
+
+    @worker_shutdown.connect(weak=False)
+    def _close(**_: Any) -> None:
+        loop.run(process.close())
+        loop.close()
