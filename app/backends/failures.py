@@ -1,0 +1,117 @@
+"""What a model server's troubles become: a `BackendFailure` with the server's own words."""
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from app.backends.base import BackendFailure, FailureCode
+
+_MAX_WORDS = 500
+_RETRIED_STATUSES = frozenset({408, 409, 429})
+
+
+class Retryable(BackendFailure):
+    """A failure that may pass by itself. `after`: seconds that the server asks to be left alone for."""
+
+    def __init__(self, code: FailureCode, message: str, after: float | None = None) -> None:
+        super().__init__(code, message)
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    """An error as a server tells it: in words, with OpenAI's `param` and `code` where it gives them."""
+
+    words: str
+    param: str | None = None
+    code: str | None = None
+
+    @classmethod
+    def from_body(cls, body: bytes) -> "ServerError":
+        """Reads OpenAI's envelope, FastAPI's `detail`, the `message` or `error` of others, or plain text."""
+        try:
+            return cls.from_json(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            text = body.decode(errors="replace").strip()
+            return cls("" if text.startswith("<") else _bounded(text))
+
+    @classmethod
+    def from_json(cls, value: Any) -> "ServerError":
+        """The same, from parsed JSON."""
+        if isinstance(value, list) and value:  # Gemini's servers put the envelope into a list
+            value = value[0]
+        if not isinstance(value, dict):
+            return cls(_words(value))
+        error = value.get("error")
+        if not isinstance(error, dict):
+            return cls(_words(error or value.get("message") or value.get("detail") or value))
+        code = error.get("code") or error.get("type")
+        param = error.get("param")
+        return cls(
+            words=_words(error.get("message") or error),
+            param=param if isinstance(param, str) else None,
+            code=None if code is None else str(code),
+        )
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):  # FastAPI's validation errors
+        return _bounded("; ".join(_validation_error(item) for item in value))
+    return _bounded(value if isinstance(value, str) else orjson.dumps(value).decode())
+
+
+def _validation_error(item: Any) -> str:
+    if not isinstance(item, dict) or "msg" not in item:
+        return str(item)
+    where = item.get("loc")
+    return f"{'.'.join(map(str, where))}: {item['msg']}" if isinstance(where, list) else str(item["msg"])
+
+
+def _bounded(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"
+
+
+def failure_of(status: int, error: ServerError, headers: Mapping[str, str]) -> BackendFailure:
+    """The failure that an answer with an error status is; `Retryable` for 408, 409, 429 and 5xx."""
+    message = (
+        f"The model server answered {status}: {error.words}" if error.words else f"The model server answered {status}."
+    )
+    code = code_of(status)
+    spent = status == 429 and error.code == "insufficient_quota"
+    if (status in _RETRIED_STATUSES or status >= 500) and not spent:
+        return Retryable(code, message, retry_after(headers))
+    return BackendFailure(code, message)
+
+
+def code_of(status: int | str | None) -> FailureCode:
+    """The `last_error.code` for an HTTP status (or for the same number or OpenAI's word in an error's `code`)."""
+    if status in (429, "429", "rate_limit_exceeded", "rate_limit_error", "insufficient_quota"):
+        return "rate_limit_exceeded"
+    if status in (400, 413, 422, "400", "413", "422", "invalid_request_error", "context_length_exceeded"):
+        return "invalid_prompt"
+    return "server_error"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of `retry-after-ms` or `Retry-After` (seconds or a date), None without them or without sense."""
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        value = headers.get("retry-after", "")
+        if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+            return float(value)
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def malformed(what: str, sample: bytes = b"") -> BackendFailure:
+    """An answer that cannot be read; the start of it goes into the message."""
+    shown = sample[:200].decode(errors="replace")
+    return BackendFailure("server_error", f"The model server sent {what}" + (f": {shown}" if shown else "."))

@@ -1,0 +1,226 @@
+"""The streaming chat completions client, for every server that speaks OpenAI's API."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+import structlog
+
+from app.backends.base import BackendFailure, CompletionRequest, Delta
+from app.backends.deltas import DeltaReader
+from app.backends.failures import Retryable, ServerError, failure_of, malformed
+from app.backends.parameters import Dialect
+from app.backends.server import ModelServer
+from app.backends.sse import MAX_EVENT_BYTES, EventSplitter, EventTooLong
+
+_MAX_ERROR_BYTES = 64 * 2**10
+
+#: How long the end of a response may lag behind its `[DONE]`. Read to its end, a connection can be used again.
+_END_LAG_SECONDS = 0.1
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and after what pauses (seconds) a call is tried again: exponential, with jitter."""
+
+    retries: int
+    first_pause: float = 0.25
+    longest_pause: float = 8
+    longest_retry_after: float = 30
+
+    def pause(self, attempt: int, asked_for: float | None) -> float:
+        """Before try number `attempt` + 2; `asked_for` is what the server wants."""
+        if asked_for is not None:
+            return min(asked_for, self.longest_retry_after)
+        return min(self.first_pause * 2.0**attempt, self.longest_pause) * random.uniform(0.5, 1)  # noqa: S311
+
+
+class _Silence(Retryable):
+    """The server took the request and then sent nothing for too long."""
+
+
+class _Adapted(Exception):
+    """The server refused a parameter, which the next request will leave out or rename."""
+
+
+class OpenAIBackend:
+    """The model `model` of `server`. Keeps what it learns of the model's dialect, so keep the object."""
+
+    def __init__(self, server: ModelServer, model: str, retry: RetryPolicy) -> None:
+        self._server = server
+        self._model = model
+        self._retry = retry
+        self._dialect = Dialect()
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
+        """Streams one completion, as `CompletionBackend` says."""
+        attempt = 0
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._try(request)) as batches:
+                    async for batch in batches:
+                        begun = True
+                        yield batch
+            except _Adapted:
+                continue
+            except Retryable as failure:
+                # A server that was silent for minutes is given one more chance, not four times those minutes.
+                tries = min(1, self._retry.retries) if isinstance(failure, _Silence) else self._retry.retries
+                if begun or attempt >= tries:
+                    raise
+                pause = self._retry.pause(attempt, failure.after)
+                _log.warning("model server tried again", server=self._server.name, why=failure.message, pause=pause)
+                await asyncio.sleep(pause)
+                attempt += 1
+            else:
+                return
+
+    async def _try(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
+        sent = self._dialect.body(self._model, request)
+        async with self._troubles_told(), self._server.post("/chat/completions", _encoded(sent)) as response:
+            if response.status != 200:
+                await self._refused(response, sent)
+            async with aclosing(_read(response)) as batches:
+                async for batch in batches:
+                    yield batch
+
+    @asynccontextmanager
+    async def _troubles_told(self) -> AsyncIterator[None]:
+        """Turns what goes wrong on the way into BackendFailures that do not show the key."""
+        try:
+            yield
+        except BackendFailure as failure:
+            failure.message = self._server.redacted(failure.message)
+            failure.args = (failure.message,)
+            raise
+        except EventTooLong:
+            raise malformed("an event that is too long") from None
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as e:
+            raise Retryable("server_error", f"The model server cannot be reached: {_why(e)}") from e
+        except TimeoutError as e:
+            raise _Silence("server_error", "The model server sent nothing for too long.") from e
+        except (aiohttp.ClientError, OSError) as e:
+            raise Retryable(
+                "server_error", "The model server closed the connection before its answer was complete."
+            ) from e
+
+    async def _refused(self, response: aiohttp.ClientResponse, sent: dict[str, Any]) -> None:
+        """Raises what an answer with an error status means."""
+        error = ServerError.from_body(await _error_body(response))
+        if response.status in (400, 422) and (name := self._dialect.learn(error, sent)):
+            _log.info("parameter not understood", server=self._server.name, model=self._model, parameter=name)
+            raise _Adapted
+        raise failure_of(response.status, error, response.headers)
+
+
+def _why(error: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:
+    """In words without the address, which is the operator's business and not that of those who use the API."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "it took too long to connect."
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known."
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "no trusted connection could be made."
+    return f"{os.strerror(error.errno) if error.errno else 'no connection could be made'}."
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError as e:  # text that is not Unicode, a number of more than 64 bits
+        raise BackendFailure("invalid_prompt", f"The request cannot be written as JSON: {e}") from None
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """The first of the body, as far as it comes."""
+    body = b""
+    try:
+        async for data in response.content.iter_any():
+            body += data
+            if len(body) >= _MAX_ERROR_BYTES:
+                break
+    except (aiohttp.ClientError, OSError):
+        pass  # the status alone tells enough
+    return body[:_MAX_ERROR_BYTES]
+
+
+async def _read(response: aiohttp.ClientResponse) -> AsyncGenerator[list[Delta], None]:
+    """The deltas of a response with status 200, a batch for each read that brought some."""
+    reader = DeltaReader()
+    content = response.content
+    first = await content.readany()
+    if first.lstrip().startswith(b"{"):  # `stream` was ignored, whatever the content type says
+        yield await _whole(response, first, reader)
+        return
+    splitter = EventSplitter()
+    received, seen_events = first, False
+    while True:
+        payloads = splitter.feed(received) if received else splitter.end()
+        seen_events = seen_events or bool(payloads)
+        batch, done, failure = _deltas(reader, payloads)
+        if batch:
+            yield batch
+        if failure is not None:
+            raise failure
+        if done:
+            break
+        if not received:
+            _check_complete(reader, seen_events, first)
+            break
+        received = await content.readany()
+    yield [reader.finish()]
+    await _read_to_end(response)
+
+
+def _deltas(reader: DeltaReader, payloads: list[bytes]) -> tuple[list[Delta], bool, BackendFailure | None]:
+    """What the events bring, whether `[DONE]` was among them, and the failure that came after what they bring."""
+    batch: list[Delta] = []
+    for payload in payloads:
+        if payload.strip() == b"[DONE]":
+            return batch, True, None
+        try:
+            reader.read(payload, batch)
+        except BackendFailure as failure:
+            return batch, False, failure
+    return batch, False, None
+
+
+def _check_complete(reader: DeltaReader, seen_events: bool, first: bytes) -> None:
+    """Raises unless a response without `[DONE]`, which some servers do not send, is complete all the same."""
+    if reader.finished:
+        return
+    if first and not seen_events:
+        raise malformed("something that is not a completion", first)
+    raise Retryable("server_error", "The model server ended its answer before it was complete.")
+
+
+async def _whole(response: aiohttp.ClientResponse, first: bytes, reader: DeltaReader) -> list[Delta]:
+    """The deltas of a completion that is one JSON object."""
+    body = bytearray(first)
+    async for data in response.content.iter_any():
+        body += data
+        if len(body) > MAX_EVENT_BYTES:
+            raise malformed("an answer that is too long")
+    batch: list[Delta] = []
+    reader.read(bytes(body), batch)
+    if not batch and not reader.finished:
+        raise malformed("something that is not a completion", bytes(body))
+    return [*batch, reader.finish()]
+
+
+async def _read_to_end(response: aiohttp.ClientResponse) -> None:
+    try:
+        async with asyncio.timeout(_END_LAG_SECONDS):
+            while await response.content.readany():
+                pass
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        response.close()
