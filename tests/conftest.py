@@ -1,0 +1,104 @@
+"""A running Locum for the whole session, on real parts: Postgres, Redis, an API and a worker process, and a backend
+that answers by script. Tests reach it as applications do, through the official client."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
+from tests.running import Locum, run_locum
+from tests.stack import Stack, run_stack
+
+#: Sent by hand where the official client is not used.
+BETA = {"OpenAI-Beta": "assistants=v2"}
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An empty Postgres with pgvector and a Redis."""
+    with run_stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def backend() -> Iterator[CompletionBackend]:
+    """The scripted completion backend. Use a model of your own (`model`), so that tests stay apart."""
+    with CompletionBackend() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def locum(stack: Stack, backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locum]:
+    """The API and one worker, as processes of their own."""
+    with run_locum(stack, backend, tmp_path_factory.mktemp("locum")) as running:
+        yield running
+
+
+@pytest.fixture
+def database(locum: Locum) -> Iterator[psycopg.Connection]:
+    """A connection to Locum's database, each statement its own transaction."""
+    with psycopg.connect(locum.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def client(locum: Locum) -> Iterator[OpenAI]:
+    """The official client; it refuses answers that are not of its types."""
+    with locum.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_client(locum: Locum) -> Iterator[OpenAI]:
+    """The official client with the key of another project."""
+    with locum.client(locum.new_project()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def aclient(locum: Locum) -> AsyncIterator[AsyncOpenAI]:
+    """The official asynchronous client."""
+    async with AsyncOpenAI(
+        base_url=locum.base_url, api_key=locum.api_key, max_retries=0, _strict_response_validation=True
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def http(locum: Locum) -> Iterator[httpx2.Client]:
+    """Plain HTTP below `/v1`, authenticated, with the beta header."""
+    headers = {"Authorization": f"Bearer {locum.api_key}", **BETA}
+    with httpx2.Client(base_url=locum.base_url, headers=headers, timeout=30) as opened:
+        yield opened
+
+
+@pytest.fixture
+def model(backend: CompletionBackend) -> Iterator[str]:
+    """The name of a model that no other test uses; the backend must have found nothing wrong with its requests."""
+    name = f"scripted-{uuid.uuid4().hex[:12]}"
+    yield name
+    found = [request.violation for request in backend.received(name) if request.violation is not None]
+    backend.release(name)
+    backend.forget(name)
+    assert found == []
+
+
+@pytest.fixture
+def script(backend: CompletionBackend, model: str) -> Callable[..., None]:
+    """Sets what `model` answers: `script(Turn(...), Turn(...))`."""
+
+    def set_turns(*turns: ScriptedTurn, repeat: bool = False) -> None:
+        backend.script(model, *turns, repeat=repeat)
+
+    return set_turns
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start stacks of their own come last, so that the shared one is warm for the others."""
+    heavy = ("embedded", "deployment", "sdk")
+    items.sort(key=lambda item: any(part in heavy for part in Path(item.path).parts))
