@@ -77,16 +77,19 @@ class OpenAIBackend:
                 tries = min(1, self._retry.retries) if isinstance(failure, _Silence) else self._retry.retries
                 if begun or attempt >= tries:
                     raise
-                pause = self._retry.pause(attempt, failure.after)
-                _log.warning("model server tried again", server=self._server.name, why=failure.message, pause=pause)
-                await asyncio.sleep(pause)
+                await self._pause(attempt, failure)
                 attempt += 1
             else:
                 return
 
+    async def _pause(self, attempt: int, failure: Retryable) -> None:
+        pause = self._retry.pause(attempt, failure.after)
+        _log.warning("model_call_retried", server=self._server.name, why=failure.message, pause=round(pause, 3))
+        await asyncio.sleep(pause)
+
     async def _try(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
         sent = self._dialect.body(self._model, request)
-        async with self._troubles_told(), self._server.post("/chat/completions", _encoded(sent)) as response:
+        async with self._troubles_told(), await self._server.post("/chat/completions", _encoded(sent)) as response:
             if response.status != 200:
                 await self._refused(response, sent)
             async with aclosing(_read(response)) as batches:

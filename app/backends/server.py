@@ -1,6 +1,5 @@
 """One model server: its address, its key, and HTTP to it over the connections that the whole process shares."""
 
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -21,24 +20,37 @@ class Connections:
             sock_connect=settings.backend_connect_timeout,
             sock_read=settings.backend_idle_timeout,
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._kept: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
 
     @property
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=_KEEP_ALIVE_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
-                headers={"User-Agent": "locum", "Accept-Encoding": "identity"},
-            )
-        return self._session
+    def kept(self) -> aiohttp.ClientSession:
+        """Uses connections again."""
+        if self._kept is None:
+            self._kept = self._session(aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=_KEEP_ALIVE_SECONDS))
+        return self._kept
+
+    @property
+    def fresh(self) -> aiohttp.ClientSession:
+        """Makes a connection for every request."""
+        if self._fresh is None:
+            self._fresh = self._session(aiohttp.TCPConnector(limit=self._limit, force_close=True))
+        return self._fresh
 
     async def close(self) -> None:
         """Closes every connection."""
-        if self._session is not None:
-            session, self._session = self._session, None
+        opened = [session for session in (self._kept, self._fresh) if session is not None]
+        self._kept = self._fresh = None
+        for session in opened:
             await session.close()
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            headers={"User-Agent": "locum", "Accept-Encoding": "identity"},
+        )
 
 
 class ModelServer:
@@ -50,21 +62,33 @@ class ModelServer:
         self._key = settings.api_key.get_secret_value() if settings.api_key else None
         self._connections = connections
 
-    def post(
-        self, path: str, body: bytes, headers: dict[str, str] | None = None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """POSTs JSON. Redirects are not followed: a POST would come out of them as a GET. Raises as aiohttp does."""
-        return self._connections.session.post(
+    async def post(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> aiohttp.ClientResponse:
+        """POSTs JSON; the answer is a context manager. Raises aiohttp.ClientError, OSError or TimeoutError.
+
+        A connection that breaks before any answer had most likely been idle and given up by the server, which some
+        (llama.cpp) do not tell until it is used: the request then goes out once more, over a connection of its own.
+        """
+        try:
+            return await self._post(self._connections.kept, path, body, headers)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            return await self._post(self._connections.fresh, path, body, headers)
+
+    async def _post(
+        self, session: aiohttp.ClientSession, path: str, body: bytes, headers: dict[str, str] | None
+    ) -> aiohttp.ClientResponse:
+        return await session.post(
             self.url + path,
             data=body,
             headers={"Content-Type": "application/json", **self._authorization, **(headers or {})},
-            allow_redirects=False,
+            allow_redirects=False,  # a POST would come out of them as a GET
         )
 
     async def get_json(self, path: str, within: float) -> Any:
         """GETs JSON in `within` seconds. Raises aiohttp.ClientError, OSError, TimeoutError or ValueError."""
         limits = aiohttp.ClientTimeout(total=within)
-        session = self._connections.session
+        session = self._connections.fresh
         async with session.get(self.url + path, headers=self._authorization, timeout=limits) as response:
             response.raise_for_status()
             return await response.json(content_type=None)
