@@ -28,7 +28,8 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 #: After one of these a run's stream is over: the contract's terminal events and the pause for tool outputs.
 ENDINGS = frozenset(
-    f"thread.run.{status}" for status in ("completed", "incomplete", "failed", "cancelled", "expired", "requires_action")
+    f"thread.run.{status}"
+    for status in ("completed", "incomplete", "failed", "cancelled", "expired", "requires_action")
 )
 
 _BATCH = 512
@@ -121,11 +122,11 @@ class Subscription:
         if self._unread:
             self._arrived.set()
 
-    async def get(self, timeout: float) -> list[Entry]:
-        """The entries that have come, waiting for the first up to `timeout` seconds; empty if none came."""
+    async def get(self, patience: float) -> list[Entry]:
+        """The entries that have come, waiting for the first up to `patience` seconds; empty if none came."""
         if not self._unread:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await self._arrived.wait()
         entries = list(self._unread)
         was_full = self.is_full
@@ -249,7 +250,12 @@ def _pairs(answer: Any) -> Iterable[tuple[str, list[tuple[bytes, Any]]]]:
     """XREAD's answer, in the shapes of RESP2 (list of pairs) and RESP3 (map), as (key, entries)."""
     items = answer.items() if isinstance(answer, dict) else answer or ()
     for name, entries in items:
-        nested = len(entries) == 1 and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], list | tuple)
+        nested = (
+            len(entries) == 1
+            and isinstance(entries[0], list)
+            and entries[0]
+            and isinstance(entries[0][0], list | tuple)
+        )
         yield name.decode(), entries[0] if nested else entries
 
 

@@ -80,7 +80,8 @@ class Locum:
         with psycopg.connect(self.database_url) as connection:
             connection.execute("INSERT INTO projects (id, name, created_at) VALUES (%s, 'test', now())", [project_id])
             connection.execute(
-                "INSERT INTO api_keys (id, project_id, name, sha256, hint, created_at) VALUES (%s, %s, 't', %s, 't', now())",
+                "INSERT INTO api_keys (id, project_id, name, sha256, hint, created_at)"
+                " VALUES (%s, %s, 'test', %s, 'sk-locum-...', now())",
                 [ids.new(ids.API_KEY), project_id, hashlib.sha256(api_key.encode()).digest()],
             )
         return api_key

@@ -9,8 +9,8 @@ from celery.signals import setup_logging, worker_init, worker_shutdown, worker_s
 from app.queue import create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
-from workers.loop import LoopThread
 from workers.engine.process import WorkerProcess
+from workers.loop import LoopThread
 from workers.tasks import runs
 
 settings = Settings()

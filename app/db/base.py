@@ -1,7 +1,7 @@
 """The declarative base: constraint names, and the columns that every object of the API has."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -28,7 +28,7 @@ class Base(DeclarativeBase):
             "pk": "%(table_name)s_pkey",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: DateTime(timezone=True),
         str: Text,
         dict[str, Any]: JSONB(none_as_null=True),

@@ -1,14 +1,14 @@
 """Runs, and the table of transitions between their statuses (contract, section 6).
 
-    queued ──▶ in_progress ──▶ completed | incomplete | failed
-      ▲  │       │   │  └────▶ expired
-      │  │       │   ▼
-      │  │       │  requires_action ──▶ expired
-      │  │       │   │      │
-      └──┼───────┼───┘      │ (tool outputs submitted)
-         ▼       ▼          ▼
-        cancelling ◀────────┘          queued ──▶ expired, failed
-             └──▶ cancelled
+queued ──▶ in_progress ──▶ completed | incomplete | failed
+  ▲  │       │   │  └────▶ expired
+  │  │       │   ▼
+  │  │       │  requires_action ──▶ expired
+  │  │       │   │      │
+  └──┼───────┼───┘      │ (tool outputs submitted)
+     ▼       ▼          ▼
+    cancelling ◀────────┘          queued ──▶ expired, failed
+         └──▶ cancelled
 """
 
 from datetime import datetime

@@ -79,7 +79,7 @@ async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: f
         .returning(Run.id, Run.status)
         .execution_options(synchronize_session=False)
     )
-    return {run_id: status for run_id, status in await session.execute(statement)}
+    return dict((await session.execute(statement)).tuples().all())
 
 
 async def reload(session: AsyncSession, run: Run, status: str) -> Run:
@@ -119,7 +119,9 @@ async def end_overdue(session: AsyncSession) -> int:
     )
     runs = (await session.scalars(statement)).all()
     for run in runs:
-        before = [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
+        before = (
+            [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
+        )
         ending = "cancelled" if run.status == "cancelling" else "expired"
         ended, events = await run_status.finish(session, run, ending, new_attempt=True)
         events_after_commit(session, ended.id, ended.attempt, before + events)

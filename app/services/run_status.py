@@ -136,7 +136,9 @@ async def finish(
 
 
 async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -> dict[str, Message]:
-    written = [step.step_details["message_creation"]["message_id"] for step in open_steps if step.type == "message_creation"]
+    written = [
+        step.step_details["message_creation"]["message_id"] for step in open_steps if step.type == "message_creation"
+    ]
     if not written:
         return {}
     rows = await session.scalars(select(Message).where(Message.id.in_(written), Message.status == "in_progress"))

@@ -166,9 +166,7 @@ async def list_page(session: AsyncSession, project_id: str, thread_id: str, page
     return await paginate(session, scoped(Run, project_id).where(Run.thread_id == thread_id), Run, page)
 
 
-async def modify(
-    session: AsyncSession, project_id: str, thread_id: str, run_id: str, body: schemas.RunModify
-) -> Run:
+async def modify(session: AsyncSession, project_id: str, thread_id: str, run_id: str, body: schemas.RunModify) -> Run:
     """Replaces the metadata of a run that is not at work. Raises NotFound, InvalidRequest."""
     run = await get(session, project_id, thread_id, run_id, lock=True)
     if run.status not in (*TERMINAL, "requires_action"):

@@ -40,9 +40,7 @@ def answer(client: OpenAI, run: Run, *outputs: str) -> Run:
     return client.beta.threads.runs.submit_tool_outputs_and_poll(
         run.id,
         thread_id=run.thread_id,
-        tool_outputs=[
-            {"tool_call_id": call.id, "output": output} for call, output in zip(calls, outputs, strict=True)
-        ],
+        tool_outputs=[{"tool_call_id": call.id, "output": output} for call, output in zip(calls, outputs, strict=True)],
     )
 
 
@@ -88,7 +86,11 @@ def test_one_call(client: OpenAI, model: str, script: Script, backend: Completio
             "role": "assistant",
             "content": None,
             "tool_calls": [
-                {"id": call.id, "type": "function", "function": {"name": "get_weather", "arguments": call.function.arguments}}
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": call.function.arguments},
+                }
             ],
         },
         {"role": "tool", "tool_call_id": call.id, "content": "sunny"},
@@ -123,9 +125,7 @@ def test_parallel_calls_over_three_rounds_with_text_before_them(
 
 
 @pytest.mark.parametrize("quirk", ["whole_calls", "no_call_index", "repeat_call_id", "arguments_object"])
-def test_calls_are_understood_from_all_kinds_of_servers(
-    client: OpenAI, model: str, script: Script, quirk: Any
-) -> None:
+def test_calls_are_understood_from_all_kinds_of_servers(client: OpenAI, model: str, script: Script, quirk: Any) -> None:
     calls = [Call("get_weather", {"city": "Oslo"}), Call("get_weather", {"city": "Bergen"})]
     script(Turn(tool_calls=calls, quirks=frozenset({quirk})), Turn(text="Done."))
     run = ask(client, model)
@@ -182,7 +182,9 @@ def test_all_outputs_must_come_at_once(client: OpenAI, model: str, script: Scrip
         client.beta.threads.runs.submit_tool_outputs(
             run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": first, "output": "x"}]
         )
-    assert caught.value.body["message"] == f"Expected tool outputs for call_ids ['{first}', '{second}'], got ['{first}']"  # type: ignore[index]
+    assert (
+        caught.value.body["message"] == f"Expected tool outputs for call_ids ['{first}', '{second}'], got ['{first}']"
+    )  # type: ignore[index]
     assert client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id).status == "requires_action"
     queued = client.beta.threads.runs.submit_tool_outputs(
         run.id,

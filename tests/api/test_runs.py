@@ -262,7 +262,11 @@ def test_usage_is_estimated_where_the_backend_does_not_tell(client: OpenAI, mode
 @pytest.mark.parametrize(
     ("turn", "code", "words"),
     [
-        (Turn(status=429, body={"error": {"message": "Slow down.", "code": "insufficient_quota"}}), "rate_limit_exceeded", "Slow down."),
+        (
+            Turn(status=429, body={"error": {"message": "Slow down.", "code": "insufficient_quota"}}),
+            "rate_limit_exceeded",
+            "Slow down.",
+        ),
         (Turn(status=400, body={"error": {"message": "Too long for me."}}), "invalid_prompt", "Too long for me."),
         (Turn(status=401, body={"error": {"message": "Who are you?"}}), "server_error", "Who are you?"),
         (Turn(status=500, body="boom"), "server_error", "boom"),
@@ -382,9 +386,7 @@ def test_an_ended_run_cannot_be_cancelled(client: OpenAI, model: str, script: Sc
 # The thread's lock.
 
 
-def test_an_active_run_locks_its_thread(
-    client: OpenAI, model: str, script: Script, backend: CompletionBackend
-) -> None:
+def test_an_active_run_locks_its_thread(client: OpenAI, model: str, script: Script, backend: CompletionBackend) -> None:
     script(Turn(text="x", hang_after=0))
     run = start(client, model)
     with pytest.raises(BadRequestError) as caught:

@@ -200,7 +200,8 @@ def test_a_cancel_is_streamed(
     script(Turn(text=["a", "b"], hang_after=1))
     assistant_id, thread_id = prepared(client, model)
     body = {"assistant_id": assistant_id, "stream": True}
-    names = []
+    names: list[str] = []
+    run_id = ""
     with http.stream("POST", f"/threads/{thread_id}/runs", json=body) as response:
         for event in events_of(response):
             names.append(event.name)
@@ -283,7 +284,7 @@ def test_deleting_the_thread_ends_the_stream_with_an_error(
     script(Turn(text=["a", "b"], hang_after=1))
     assistant_id, thread_id = prepared(client, model)
     body = {"assistant_id": assistant_id, "stream": True}
-    names = []
+    names: list[str] = []
     with http.stream("POST", f"/threads/{thread_id}/runs", json=body) as response:
         for event in events_of(response):
             names.append(event.name)
@@ -306,6 +307,7 @@ class Recorder(AssistantEventHandler):
         self.hooks: list[str] = []
 
     def on_text_created(self, text: Text) -> None:
+        assert text.value == ""
         self.hooks.append("text_created")
 
     def on_text_delta(self, delta: TextDelta, snapshot: Text) -> None:
@@ -327,12 +329,12 @@ class Recorder(AssistantEventHandler):
 
 
 def test_event_handlers_of_the_client(client: OpenAI, model: str, script: Script) -> None:
-    script(Turn(text=["Let ", "me see."], tool_calls=[Call("get_weather", {"city": "Oslo"})]), Turn(text=["Sun", "ny."]))
+    script(
+        Turn(text=["Let ", "me see."], tool_calls=[Call("get_weather", {"city": "Oslo"})]), Turn(text=["Sun", "ny."])
+    )
     assistant_id, thread_id = prepared(client, model, tools=[WEATHER])
     first = Recorder()
-    with client.beta.threads.runs.stream(
-        thread_id=thread_id, assistant_id=assistant_id, event_handler=first
-    ) as stream:
+    with client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id, event_handler=first) as stream:
         stream.until_done()
     run = first.current_run
     assert run is not None
@@ -373,7 +375,6 @@ def test_create_and_run_stream_of_the_client(client: OpenAI, model: str, script:
 
 
 def test_many_streams_at_once_stay_apart(client: OpenAI, model: str, backend: CompletionBackend) -> None:
-
 
     assistant = client.beta.assistants.create(model="echo")
 

@@ -168,7 +168,11 @@ def _own_turn(turn: OwnTurn) -> list[Json]:
         for call in turn.exchange.calls
     ]
     answers = [
-        {"role": "tool", "tool_call_id": call["id"], "content": turn.exchange.complaint or call["function"]["output"] or ""}
+        {
+            "role": "tool",
+            "tool_call_id": call["id"],
+            "content": turn.exchange.complaint or call["function"]["output"] or "",
+        }
         for call in turn.exchange.calls
     ]
     return [{"role": "assistant", "content": turn.text, "tool_calls": calls}, *answers]

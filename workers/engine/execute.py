@@ -24,8 +24,8 @@ from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
 from workers.engine import history, request
 from workers.engine.leases import Interrupted, Lease
-from workers.engine.turn import Turn
 from workers.engine.process import WorkerProcess
+from workers.engine.turn import Turn
 from workers.tools import function
 
 log = structlog.get_logger()

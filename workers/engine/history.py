@@ -64,7 +64,7 @@ def _before_run(run: Run) -> Select[tuple[int, str, list[Json]]]:
 
 
 async def _newest(session: AsyncSession, run: Run, limit: int) -> list[tuple[int, str, list[Json]]]:
-    return [row._tuple() for row in await session.execute(_before_run(run).limit(limit))]
+    return list((await session.execute(_before_run(run).limit(limit))).tuples())
 
 
 async def _as_many_as_fit(session: AsyncSession, run: Run, budget: int) -> list[tuple[int, str, list[Json]]]:
@@ -74,15 +74,15 @@ async def _as_many_as_fit(session: AsyncSession, run: Run, budget: int) -> list[
         statement = _before_run(run).limit(_PAGE)
         if found:
             statement = statement.where(Message.seq < found[-1][0])
-        page = [row._tuple() for row in await session.execute(statement)]
+        page = list((await session.execute(statement)).tuples())
         found += page
         left -= sum(_at_least(content) for _, _, content in page)
         if len(page) < _PAGE:
             return found
     first = select(func.min(Message.seq)).where(Message.thread_id == run.thread_id).scalar_subquery()
-    oldest = (await session.execute(_before_run(run).where(Message.seq == first))).one_or_none()
-    if oldest is not None and oldest.seq < found[-1][0]:
-        found.append(oldest._tuple())
+    oldest = (await session.execute(_before_run(run).where(Message.seq == first))).tuples().one_or_none()
+    if oldest is not None and oldest[0] < found[-1][0]:
+        found.append(oldest)
     return found
 
 
@@ -107,7 +107,9 @@ async def read_past(session: AsyncSession, run: Run) -> Past:
             complaint = step.last_error["message"] if step.last_error is not None else None
             turns[step.turn] = replace(turn, exchange=ToolExchange(step.step_details["tool_calls"], complaint))
     in_order = [turns[number] for number in sorted(turns)]
-    refused = takewhile(lambda turn: turn.exchange is not None and turn.exchange.complaint is not None, reversed(in_order))
+    refused = takewhile(
+        lambda turn: turn.exchange is not None and turn.exchange.complaint is not None, reversed(in_order)
+    )
     usage = run_status.total_usage(step.usage for step in steps)
     spent = Spent(usage["prompt_tokens"], usage["completion_tokens"])
     return Past(in_order, max(turns) + 1, sum(1 for _ in refused), spent)

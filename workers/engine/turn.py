@@ -121,7 +121,9 @@ class Turn:
 
     async def keep(self, session: AsyncSession, usage: Json | None) -> None:
         """Writes the calls and the usage of an unfinished turn to its last row, read anew."""
-        step_id = self.calls.id if self.calls is not None else self.message.step_id if self.message is not None else None
+        step_id = (
+            self.calls.id if self.calls is not None else self.message.step_id if self.message is not None else None
+        )
         step = None if step_id is None else await session.get(RunStep, step_id)
         if step is None:
             return

@@ -4,8 +4,8 @@ from celery import Celery
 
 from app.queue import EXECUTE_RUN
 from workers.engine.execute import execute_next
-from workers.loop import LoopThread
 from workers.engine.process import WorkerProcess
+from workers.loop import LoopThread
 
 
 def register(celery: Celery, loop: LoopThread, process: WorkerProcess) -> None:

@@ -12,7 +12,9 @@ def definitions(tools: list[Json]) -> list[Json]:
     return [
         {
             "type": "function",
-            "function": {name: value for name, value in tool["function"].items() if value is not None and value is not False},
+            "function": {
+                name: value for name, value in tool["function"].items() if value is not None and value is not False
+            },
         }
         for tool in tools
         if tool["type"] == "function"
