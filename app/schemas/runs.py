@@ -1,0 +1,152 @@
+"""Runs."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app import ids
+from app.schemas.assistants import Instructions
+from app.schemas.common import (
+    MAX_INT,
+    Answer,
+    Json,
+    Metadata,
+    ModelName,
+    ReasoningEffort,
+    RequestBody,
+    StoredMetadata,
+    Temperature,
+    Timestamp,
+    TopP,
+    array_of,
+    by_type,
+    id_of,
+    shown_as,
+    tag,
+)
+from app.schemas.messages import MessageCreate
+from app.schemas.response_format import ResponseFormat, stored_option
+from app.schemas.threads import ThreadCreate
+from app.schemas.tools import RunTools, ToolChoice, ToolResources
+
+__all__ = [
+    "Run",
+    "RunCreate",
+    "RunModify",
+    "SubmitToolOutputs",
+    "ThreadAndRunCreate",
+    "stored_option",
+    "stored_truncation_strategy",
+]
+
+AssistantId = Annotated[str, id_of(ids.ASSISTANT)]
+TokenBudget = Annotated[int, Field(ge=256, le=MAX_INT)]
+
+
+class AutoTruncation(RequestBody):
+    type: Literal["auto"]
+    last_messages: Annotated[int, Field(ge=1, le=MAX_INT)] | None = None
+
+
+class LastMessagesTruncation(RequestBody):
+    type: Literal["last_messages"]
+    last_messages: Annotated[int, Field(ge=1, le=MAX_INT)]
+
+
+TruncationStrategy = Annotated[
+    Annotated[AutoTruncation, tag("auto")] | Annotated[LastMessagesTruncation, tag("last_messages")],
+    by_type("auto", "last_messages"),
+]
+
+
+def stored_truncation_strategy(strategy: AutoTruncation | LastMessagesTruncation | None) -> Json:
+    """The truncation strategy as it is stored and answered."""
+    if isinstance(strategy, LastMessagesTruncation):
+        return {"type": "last_messages", "last_messages": strategy.last_messages}
+    return {"type": "auto", "last_messages": None}
+
+
+class RunOptions(RequestBody):
+    """What a run may be told, whichever way it is made. Null leaves a thing to the assistant."""
+
+    assistant_id: AssistantId
+    model: ModelName | None = None
+    instructions: Instructions | None = None
+    tools: RunTools | None = None
+    metadata: Metadata | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    stream: bool | None = None
+    max_prompt_tokens: TokenBudget | None = None
+    max_completion_tokens: TokenBudget | None = None
+    truncation_strategy: TruncationStrategy | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+
+
+class RunCreate(RunOptions):
+    reasoning_effort: ReasoningEffort | None = None
+    additional_instructions: Instructions | None = None
+    additional_messages: Annotated[list[MessageCreate], array_of("objects")] | None = None
+
+
+class ThreadAndRunCreate(RunOptions):
+    thread: ThreadCreate | None = None
+    tool_resources: ToolResources | None = None
+
+
+class RunModify(RequestBody):
+    metadata: Metadata | None = None
+
+
+class ToolOutput(RequestBody):
+    tool_call_id: str | None = None
+    output: str | None = None
+
+
+class SubmitToolOutputs(RequestBody):
+    tool_outputs: Annotated[list[ToolOutput], array_of("objects")]
+    stream: bool | None = None
+
+
+class Run(Answer):
+    id: str
+    object: Literal["thread.run"] = "thread.run"
+    created_at: Timestamp
+    assistant_id: str
+    thread_id: str
+    status: Literal[
+        "queued",
+        "in_progress",
+        "requires_action",
+        "cancelling",
+        "cancelled",
+        "failed",
+        "completed",
+        "incomplete",
+        "expired",
+    ]
+    started_at: Timestamp | None
+    expires_at: Timestamp | None
+    cancelled_at: Timestamp | None
+    failed_at: Timestamp | None
+    completed_at: Timestamp | None
+    required_action: Json | None
+    last_error: Json | None
+    model: str
+    instructions: str | None
+    tools: list[Json]
+    tool_resources: Json
+    metadata: StoredMetadata
+    temperature: Annotated[float, shown_as(1.0)]
+    top_p: Annotated[float, shown_as(1.0)]
+    reasoning_effort: str | None
+    max_completion_tokens: int | None
+    max_prompt_tokens: int | None
+    truncation_strategy: Json
+    incomplete_details: Json | None
+    usage: Json | None
+    response_format: Annotated[Any, shown_as("auto")]
+    tool_choice: Annotated[Any, shown_as("auto")]
+    parallel_tool_calls: bool
