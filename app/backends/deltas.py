@@ -151,9 +151,9 @@ class DeltaReader:
 def _told(error: dict[str, Any]) -> BackendFailure:
     """The failure that a server tells of in the middle of a stream."""
     told = ServerError.from_json(error)
-    code = code_of(told.code)
+    code = code_of(told.code or told.type)
     message = f"The model server broke off: {told.words}"
-    if code == "invalid_prompt" or told.code == "insufficient_quota":
+    if code == "invalid_prompt" or told.is_quota:
         return BackendFailure(code, message)
     return Retryable(code, message)
 

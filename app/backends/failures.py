@@ -1,12 +1,14 @@
 """What a model server's troubles become: a `BackendFailure` with the server's own words."""
 
 import email.utils
+import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import orjson
 
 from app.backends.base import BackendFailure, FailureCode
@@ -23,11 +25,16 @@ class Retryable(BackendFailure):
         self.after = after
 
 
+class Silence(Retryable):
+    """The server took the request and then sent nothing for too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """An error as a server tells it: in words, with OpenAI's `param` and `code` where it gives them."""
+    """An error as a server tells it: in words, with OpenAI's `type`, `param` and `code` where it gives them."""
 
     words: str
+    type: str | None = None
     param: str | None = None
     code: str | None = None
 
@@ -50,13 +57,21 @@ class ServerError:
         error = value.get("error")
         if not isinstance(error, dict):
             return cls(_words(error or value.get("message") or value.get("detail") or value))
-        code = error.get("code") or error.get("type")
-        param = error.get("param")
         return cls(
             words=_words(error.get("message") or error),
-            param=param if isinstance(param, str) else None,
-            code=None if code is None else str(code),
+            type=_name(error.get("type")),
+            param=_name(error.get("param")),
+            code=_name(error.get("code")),
         )
+
+    @property
+    def is_quota(self) -> bool:
+        """Whether the account behind the key has nothing left, which no waiting mends."""
+        return "insufficient_quota" in (self.code, self.type)
+
+
+def _name(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None
 
 
 def _words(value: Any) -> str:
@@ -83,10 +98,26 @@ def failure_of(status: int, error: ServerError, headers: Mapping[str, str]) -> B
         f"The model server answered {status}: {error.words}" if error.words else f"The model server answered {status}."
     )
     code = code_of(status)
-    spent = status == 429 and error.code == "insufficient_quota"
-    if (status in _RETRIED_STATUSES or status >= 500) and not spent:
+    if (status in _RETRIED_STATUSES or status >= 500) and not error.is_quota:
         return Retryable(code, message, retry_after(headers))
     return BackendFailure(code, message)
+
+
+def failure_of_connection(error: aiohttp.ClientError | OSError) -> Retryable:
+    """The failure that a connection's trouble is; in words without the address, which is the operator's business."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        why = "it took too long to connect."
+    elif isinstance(error, TimeoutError):
+        return Silence("server_error", "The model server sent nothing for too long.")
+    elif isinstance(error, aiohttp.ClientConnectorDNSError):
+        why = "its name is not known."
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        why = "no trusted connection could be made."
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        why = f"{os.strerror(error.errno) if error.errno else 'no connection could be made'}."
+    else:
+        return Retryable("server_error", "The model server closed the connection before its answer was complete.")
+    return Retryable("server_error", f"The model server cannot be reached: {why}")
 
 
 def code_of(status: int | str | None) -> FailureCode:

@@ -1,7 +1,6 @@
 """The streaming chat completions client, for every server that speaks OpenAI's API."""
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -14,12 +13,10 @@ import structlog
 
 from app.backends.base import BackendFailure, CompletionRequest, Delta
 from app.backends.deltas import DeltaReader
-from app.backends.failures import Retryable, ServerError, failure_of, malformed
+from app.backends.failures import Retryable, ServerError, Silence, failure_of, failure_of_connection, malformed
 from app.backends.parameters import Dialect
-from app.backends.server import ModelServer
+from app.backends.server import ModelServer, beginning
 from app.backends.sse import MAX_EVENT_BYTES, EventSplitter, EventTooLong
-
-_MAX_ERROR_BYTES = 64 * 2**10
 
 #: How long the end of a response may lag behind its `[DONE]`. Read to its end, a connection can be used again.
 _END_LAG_SECONDS = 0.1
@@ -41,10 +38,6 @@ class RetryPolicy:
         if asked_for is not None:
             return min(asked_for, self.longest_retry_after)
         return min(self.first_pause * 2.0**attempt, self.longest_pause) * random.uniform(0.5, 1)  # noqa: S311
-
-
-class _Silence(Retryable):
-    """The server took the request and then sent nothing for too long."""
 
 
 class _Adapted(Exception):
@@ -74,7 +67,7 @@ class OpenAIBackend:
                 continue
             except Retryable as failure:
                 # A server that was silent for minutes is given one more chance, not four times those minutes.
-                tries = min(1, self._retry.retries) if isinstance(failure, _Silence) else self._retry.retries
+                tries = min(1, self._retry.retries) if isinstance(failure, Silence) else self._retry.retries
                 if begun or attempt >= tries:
                     raise
                 await self._pause(attempt, failure)
@@ -107,33 +100,16 @@ class OpenAIBackend:
             raise
         except EventTooLong:
             raise malformed("an event that is too long") from None
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as e:
-            raise Retryable("server_error", f"The model server cannot be reached: {_why(e)}") from e
-        except TimeoutError as e:
-            raise _Silence("server_error", "The model server sent nothing for too long.") from e
         except (aiohttp.ClientError, OSError) as e:
-            raise Retryable(
-                "server_error", "The model server closed the connection before its answer was complete."
-            ) from e
+            raise failure_of_connection(e) from e
 
     async def _refused(self, response: aiohttp.ClientResponse, sent: dict[str, Any]) -> None:
         """Raises what an answer with an error status means."""
-        error = ServerError.from_body(await _error_body(response))
+        error = ServerError.from_body(await beginning(response))
         if response.status in (400, 422) and (name := self._dialect.learn(error, sent)):
             _log.info("parameter not understood", server=self._server.name, model=self._model, parameter=name)
             raise _Adapted
         raise failure_of(response.status, error, response.headers)
-
-
-def _why(error: aiohttp.ConnectionTimeoutError | aiohttp.ClientConnectorError) -> str:
-    """In words without the address, which is the operator's business and not that of those who use the API."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "it took too long to connect."
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known."
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "no trusted connection could be made."
-    return f"{os.strerror(error.errno) if error.errno else 'no connection could be made'}."
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
@@ -141,19 +117,6 @@ def _encoded(body: dict[str, Any]) -> bytes:
         return orjson.dumps(body)
     except TypeError as e:  # text that is not Unicode, a number of more than 64 bits
         raise BackendFailure("invalid_prompt", f"The request cannot be written as JSON: {e}") from None
-
-
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
-    """The first of the body, as far as it comes."""
-    body = b""
-    try:
-        async for data in response.content.iter_any():
-            body += data
-            if len(body) >= _MAX_ERROR_BYTES:
-                break
-    except (aiohttp.ClientError, OSError):
-        pass  # the status alone tells enough
-    return body[:_MAX_ERROR_BYTES]
 
 
 async def _read(response: aiohttp.ClientResponse) -> AsyncGenerator[list[Delta], None]:

@@ -110,6 +110,13 @@ class Backends:
                 models.setdefault(name, model)
         return list(models.values())
 
+    async def find_model(self, name: str) -> ListedModel | None:
+        """What `GET /v1/models/{model}` shows: a model of the list, or a name that a route's glob fits."""
+        listed = {model.id: model for model in await self.list_models()}
+        if name in listed or not self._route(name):
+            return listed.get(name)
+        return ListedModel(name, created=0, owned_by="locum")
+
     async def probe(self, name: str = DEFAULT_BACKEND) -> str | None:
         """What is wrong with a backend, in words for the operator; None if it answers. Takes seconds at most."""
         try:

@@ -1,5 +1,6 @@
 """One model server: its address, its key, and HTTP to it over the connections that the whole process shares."""
 
+import contextlib
 from typing import Any
 
 import aiohttp
@@ -8,6 +9,10 @@ from app.settings import BackendSettings, Settings
 
 #: uvicorn, which vLLM and others run on, closes idle connections after 5 s; a request must not meet that moment.
 _KEEP_ALIVE_SECONDS = 4
+
+
+#: Of an error's body; none that is meant to be read is longer.
+_MAX_ERROR_BYTES = 64 * 2**10
 
 
 class Connections:
@@ -100,3 +105,14 @@ class ModelServer:
     @property
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+
+async def beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first 64 KiB of an error's body, as far as it comes: its status alone tells much."""
+    body = b""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        async for data in response.content.iter_any():
+            body += data
+            if len(body) >= _MAX_ERROR_BYTES:
+                break
+    return body[:_MAX_ERROR_BYTES]

@@ -1,0 +1,15 @@
+"""Embeddings, passed through to LOCUM_EMBEDDINGS_URL, or else to the model server that the model is routed to."""
+
+from fastapi import APIRouter, Request, Response
+
+from app.deps import BackendsDep, ProjectDep
+from app.routers.pass_through import asked_model, pass_through
+
+router = APIRouter(prefix="/embeddings", tags=["Embeddings"])
+
+
+@router.post("")
+async def create_embedding(request: Request, _project: ProjectDep, backends: BackendsDep) -> Response:
+    """Answers as the model server does."""
+    body = await asked_model(request)
+    return await pass_through(request, body, "/embeddings", backends.embeddings_upstream)
