@@ -1,0 +1,27 @@
+"""How Alembic reaches the database: by the connection that app.db.migrate hands it, else by Locum's settings."""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+import app.models  # noqa: F401 - registers the tables
+from app.db.base import Base
+from app.settings import Settings
+
+
+def migrate(connection: Connection) -> None:
+    """Runs the migrations that Alembic was asked for, all in one transaction."""
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def main() -> None:
+    given: Connection | None = context.config.attributes.get("connection")
+    if given is not None:
+        migrate(given)
+        return
+    with create_engine(Settings().sqlalchemy_url).connect() as connection:
+        migrate(connection)
+
+
+main()
