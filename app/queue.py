@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from celery import Celery
-from kombu import Queue as KombuQueue
+from kombu.entity import Queue as KombuQueue
 from redis.asyncio import Redis
 
 from app.settings import Settings
@@ -79,5 +79,5 @@ async def retire_worker(redis: Redis, name: str) -> None:
 
 async def live_workers(redis: Redis) -> list[str]:
     """The names of the workers that have announced themselves lately."""
-    names = await redis.zrangebyscore(_WORKERS_KEY, time.time(), "+inf")
+    names: list[bytes] = await redis.execute_command("ZRANGEBYSCORE", _WORKERS_KEY, time.time(), "+inf")
     return [name.decode() for name in names]

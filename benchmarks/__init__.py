@@ -1,0 +1,1 @@
+"""Figures of docs/benchmarks.md: Locum beside its backend called directly, in one run, as ratios."""

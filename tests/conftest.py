@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx2
+import hypothesis
 import psycopg
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -13,6 +14,10 @@ from openai import AsyncOpenAI, OpenAI
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
 from tests.stack import Stack, run_stack
+
+# A machine that is busy is no bug.
+hypothesis.settings.register_profile("locum", deadline=None)
+hypothesis.settings.load_profile("locum")
 
 #: Sent by hand where the official client is not used.
 BETA = {"OpenAI-Beta": "assistants=v2"}
@@ -35,7 +40,7 @@ def backend() -> Iterator[CompletionBackend]:
 @pytest.fixture(scope="session")
 def locum(stack: Stack, backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locum]:
     """The API and one worker, as processes of their own."""
-    with run_locum(stack, backend, tmp_path_factory.mktemp("locum")) as running:
+    with run_locum(stack, backend.url, tmp_path_factory.mktemp("locum")) as running:
         yield running
 
 

@@ -20,7 +20,6 @@ from openai import OpenAI
 from redis import Redis
 
 from app import ids
-from tests.fakes.completion_backend import CompletionBackend
 from tests.stack import Stack
 
 _START_SECONDS = 30
@@ -154,7 +153,7 @@ ROUTES = """[
 
 
 @contextlib.contextmanager
-def run_locum(stack: Stack, backend: CompletionBackend, folder: Path, **settings: str) -> Iterator[Locum]:
+def run_locum(stack: Stack, backend_url: str, folder: Path, **settings: str) -> Iterator[Locum]:
     """Runs one API and one worker on `stack`, migrated and with a project, until the block is left."""
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUM_")}
@@ -163,7 +162,7 @@ def run_locum(stack: Stack, backend: CompletionBackend, folder: Path, **settings
         **IMPATIENT,
         "LOCUM_DATABASE_URL": stack.database_url,
         "LOCUM_REDIS_URL": stack.redis_url,
-        "LOCUM_BACKEND_URL": backend.url,
+        "LOCUM_BACKEND_URL": backend_url,
         "LOCUM_MODELS": ROUTES,
         "LOCUM_DATA_DIR": str(folder / "data"),
         "LOCUM_PORT": str(port),

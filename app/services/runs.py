@@ -1,7 +1,7 @@
 """Runs, as clients make and steer them. What workers do with them: run_claims and run_status."""
 
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +16,8 @@ from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
-from app.schemas.tools import stored_tools
+from app.schemas.common import RequestBody
+from app.schemas.tools import stored_resources, stored_tools
 from app.services import assistants, messages, run_status, threads
 from app.services.served_tools import refuse_unserved_tools
 from app.settings import Settings
@@ -81,7 +82,7 @@ async def _queue(
         metadata_=body.metadata or {},
         temperature=_over(body.temperature, assistant.temperature),
         top_p=_over(body.top_p, assistant.top_p),
-        reasoning_effort=_over(getattr(body, "reasoning_effort", None), assistant.reasoning_effort),
+        reasoning_effort=_over(_reasoning_effort(body), assistant.reasoning_effort),
         max_prompt_tokens=body.max_prompt_tokens,
         max_completion_tokens=body.max_completion_tokens,
         truncation_strategy=schemas.stored_truncation_strategy(body.truncation_strategy),
@@ -98,16 +99,21 @@ def _over(requested: Value | None, inherited: Value) -> Value:
     return inherited if requested is None else requested
 
 
+def _reasoning_effort(body: schemas.RunCreate | schemas.ThreadAndRunCreate) -> str | None:
+    return body.reasoning_effort if isinstance(body, schemas.RunCreate) else None
+
+
 def _tool_resources(body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant) -> Json:
-    override = getattr(body, "tool_resources", None)
-    return assistant.tool_resources if override is None else override.model_dump(exclude_none=True)
+    if isinstance(body, schemas.ThreadAndRunCreate) and body.tool_resources is not None:
+        return stored_resources(body.tool_resources)
+    return assistant.tool_resources
 
 
-def _refuse_unknown_choice(choice: Any, tools: list[Json]) -> None:
-    """A forced function must be one of the run's."""
-    if choice is None or isinstance(choice, str):
-        return
+def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) -> None:
+    """A forced tool must be one of the run's."""
     wanted = schemas.stored_option(choice)
+    if wanted is None or isinstance(wanted, str):
+        return
     if wanted["type"] != "function":
         known = any(tool["type"] == wanted["type"] for tool in tools)
         name = wanted["type"]

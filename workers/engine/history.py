@@ -55,7 +55,7 @@ async def read_messages(session: AsyncSession, run: Run, budget: int) -> list[St
     return [StoredMessage(role, content) for _, role, content in reversed(newest)]
 
 
-def _before_run(run: Run) -> Select[tuple[int, str, list[Json]]]:
+def _before_run(run: Run) -> Select[int, str, list[Json]]:
     return (
         select(Message.seq, Message.role, Message.content)
         .where(Message.thread_id == run.thread_id, or_(Message.run_id.is_(None), Message.run_id != run.id))

@@ -139,8 +139,12 @@ class Turn:
 
     def rows(self) -> list[Message | RunStep]:
         """The rows that this turn has made."""
-        written = [] if self.message is None else [self.message.message, self.message.step]
-        return written if self.calls is None else [*written, self.calls.step]
+        rows: list[Message | RunStep] = []
+        if self.message is not None:
+            rows += [self.message.message, self.message.step]
+        if self.calls is not None:
+            rows.append(self.calls.step)
+        return rows
 
     def reason(self) -> FinishReason:
         """Why the model stopped."""

@@ -11,6 +11,6 @@ from workers.loop import LoopThread
 def register(celery: Celery, loop: LoopThread, process: WorkerProcess) -> None:
     """Makes the task known to `celery`, bound to this process's loop and parts."""
 
-    @celery.task(name=EXECUTE_RUN)  # type: ignore[untyped-decorator]
+    @celery.task(name=EXECUTE_RUN)
     def execute() -> None:
         loop.run(execute_next(process))

@@ -1,0 +1,144 @@
+"""What becomes of a run whose worker is killed, stopped, or cut off from Redis: another goes on with it, once."""
+
+import signal
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from openai import OpenAI
+
+from tests.api.test_functions import TIME, answer
+from tests.api.test_runs import start, texts, wait_until
+from tests.fakes.completion_backend import CompletionBackend
+from tests.fakes.turns import Call, Turn
+from tests.running import Locum, wait_for
+
+Script = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _a_worker_at_the_end(locum: Locum) -> Iterator[None]:
+    yield
+    if "worker" not in locum.processes:
+        locum.start("worker", "worker")
+    locum.wait_until_ready()
+
+
+def test_a_run_whose_worker_is_killed_is_finished_by_another(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text=["Half", " a word"], hang_after=1), Turn(text=["A whole ", "answer."]))
+    run = start(client, model)
+    backend.wait_until_hanging(model)
+    wait_for(lambda: len(client.beta.threads.messages.list(run.thread_id).data) == 2, "the half message")
+    locum.stop("worker", signal.SIGKILL)
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+    assert texts(client, run.thread_id) == ["Hi", "A whole answer."]
+    (step,) = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id).data
+    assert step.status == "completed"
+
+
+def test_a_worker_that_is_asked_to_stop_hands_its_runs_back(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text=["Half", " a word"], hang_after=1), Turn(text="Whole."))
+    run = start(client, model)
+    backend.wait_until_hanging(model)
+    locum.start("second worker", "worker")
+    assert locum.stop("worker", signal.SIGTERM) == 0
+    wait_until(client, run, "completed", 10)
+    locum.stop("second worker")
+    assert texts(client, run.thread_id) == ["Hi", "Whole."]
+
+
+def test_a_finished_turn_is_not_taken_again(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(
+        Turn(tool_calls=[Call("get_time")]),
+        Turn(text=["It", " is"], hang_after=1),
+        Turn(text="It is noon."),
+    )
+    assistant = client.beta.assistants.create(model=model, tools=[TIME])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "What time is it?"}])
+    run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    calls = run.required_action.submit_tool_outputs.tool_calls if run.required_action else []
+    client.beta.threads.runs.submit_tool_outputs(
+        run.id, thread_id=thread.id, tool_outputs=[{"tool_call_id": calls[0].id, "output": "noon"}]
+    )
+    backend.wait_until_hanging(model)
+    locum.stop("worker", signal.SIGKILL)
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+    assert texts(client, thread.id) == ["What time is it?", "It is noon."]
+    assert len(backend.requests(model)) == 3
+    steps = client.beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc").data
+    assert [step.type for step in steps] == ["tool_calls", "message_creation"]
+
+
+def test_a_nudge_that_is_lost_costs_no_run(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text="Here."))
+    locum.stop("worker")
+    run = start(client, model)
+    locum.redis().flushall()
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+
+
+def test_runs_expire_and_are_cancelled_without_any_worker(
+    client: OpenAI, locum: Locum, model: str, database: psycopg.Connection
+) -> None:
+    locum.stop("worker")
+    overdue, unwanted = start(client, model), start(client, model)
+    database.execute("UPDATE runs SET expires_at = now() WHERE id = %s", [overdue.id])
+    wait_until(client, overdue, "expired")
+    client.beta.threads.runs.cancel(unwanted.id, thread_id=unwanted.thread_id)
+    wait_until(client, unwanted, "cancelled", 1)
+
+
+def test_a_cancelled_run_whose_worker_is_killed_is_ended_by_the_sweep(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text=["a", "b"], hang_after=1))
+    run = start(client, model)
+    backend.wait_until_hanging(model)
+    locum.processes["worker"].send_signal(signal.SIGSTOP)
+    client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
+    locum.stop("worker", signal.SIGKILL)
+    cancelled = wait_until(client, run, "cancelled", 10)
+    assert cancelled.cancelled_at is not None
+    (step,) = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id).data
+    assert step.status == "cancelled"
+
+
+def test_a_worker_that_slept_through_its_lease_changes_nothing(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text=["Old", " answer"], hang_after=1), Turn(text="New answer."))
+    run = start(client, model)
+    backend.wait_until_hanging(model)
+    sleeper = locum.processes.pop("worker")
+    locum.processes["sleeper"] = sleeper
+    sleeper.send_signal(signal.SIGSTOP)
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+    backend.release(model)
+    sleeper.send_signal(signal.SIGCONT)
+    backend.wait_until_idle(model)
+    assert locum.stop("sleeper") == 0
+    assert texts(client, run.thread_id) == ["Hi", "New answer."]
+    found = client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
+    assert found.status == "completed"
+
+
+def test_functions_go_on_after_a_change_of_workers(client: OpenAI, locum: Locum, model: str, script: Script) -> None:
+    script(Turn(tool_calls=[Call("get_time")]), Turn(text="Noon."))
+    assistant = client.beta.assistants.create(model=model, tools=[TIME])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Time?"}])
+    run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    locum.stop("worker", signal.SIGKILL)
+    locum.start("worker", "worker")
+    assert answer(client, run, "noon").status == "completed"
