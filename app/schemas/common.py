@@ -135,7 +135,7 @@ def array_of(items: str) -> BeforeValidator:
 
     def check(value: Any) -> Any:
         if not isinstance(value, list):
-            raise PydanticCustomError("wrong_type", f"an array of {items}")  # type: ignore[misc]
+            raise PydanticCustomError("wrong_type", f"an array of {items}")
         return value
 
     return BeforeValidator(check)

@@ -1,0 +1,120 @@
+"""What routes ask for by name: `SessionDep`, `ProjectDep`, `PageDep` and the parts of the running process."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import auth, ids
+from app.backends.routing import Backends
+from app.db.session import Sessions, transaction
+from app.errors import InvalidRequest
+from app.events import EventLog
+from app.pagination import PageQuery
+from app.schemas.common import id_of
+from app.settings import Settings
+
+_NO_BETA = (
+    "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+    "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
+)
+_V1_BETA = (
+    "The v1 Assistants API has been deprecated. Please try again by setting the header 'OpenAI-Beta: assistants=v2'. "
+    "See the migration guide for more information: https://platform.openai.com/docs/assistants/migration."
+)
+
+
+def get_settings(request: Request) -> Settings:
+    """The settings of this process."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def get_sessions(request: Request) -> Sessions:
+    """The maker of sessions, for what outlives the request's transaction: streams."""
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def get_redis(request: Request) -> Redis:
+    """The connection to Redis."""
+    redis: Redis = request.app.state.redis
+    return redis
+
+
+def get_events(request: Request) -> EventLog:
+    """The event logs of runs."""
+    events: EventLog = request.app.state.events
+    return events
+
+
+def get_backends(request: Request) -> Backends:
+    """The model servers."""
+    backends: Backends = request.app.state.backends
+    return backends
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+SessionsDep = Annotated[Sessions, Depends(get_sessions)]
+RedisDep = Annotated[Redis, Depends(get_redis)]
+EventsDep = Annotated[EventLog, Depends(get_events)]
+BackendsDep = Annotated[Backends, Depends(get_backends)]
+
+
+async def get_session(sessions: SessionsDep) -> AsyncIterator[AsyncSession]:
+    """The request's transaction."""
+    async with transaction(sessions) as session:
+        yield session
+
+
+#: Function scope: committed before the answer is sent, so that a client can read what it has just written.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+_bearer = HTTPBearer(auto_error=False, description="An API key of this server: `locum keys create`")
+
+
+async def get_project(
+    session: SessionDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> str:
+    """The id of the project whose key the request carries. Raises AuthenticationError."""
+    return await auth.project_of(session, credentials.credentials if credentials else None)
+
+
+#: The project that everything a request touches belongs to.
+ProjectDep = Annotated[str, Depends(get_project)]
+
+
+async def require_beta(
+    _: ProjectDep, openai_beta: Annotated[list[str] | None, Header(include_in_schema=False)] = None
+) -> None:
+    """Lets only requests for v2 of the Assistants API through, after their key (contract, section 1.1)."""
+    tokens = {token.strip() for line in openai_beta or () for token in line.split(",")}
+    if "assistants=v2" in tokens:
+        return
+    message = _V1_BETA if "assistants=v1" in tokens else _NO_BETA
+    raise InvalidRequest(message, code="invalid_beta")
+
+
+RequireBeta = Depends(require_beta)
+
+
+def get_page(
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+    before: str | None = None,
+) -> PageQuery:
+    """The page of a list that the request asks for."""
+    return PageQuery(limit, order, after, before)
+
+
+PageDep = Annotated[PageQuery, Depends(get_page)]
+
+AssistantId = Annotated[str, Path(), id_of(ids.ASSISTANT)]
+ThreadId = Annotated[str, Path(), id_of(ids.THREAD)]
+MessageId = Annotated[str, Path(), id_of(ids.MESSAGE)]
+RunId = Annotated[str, Path(), id_of(ids.RUN)]
+StepId = Annotated[str, Path(), id_of(ids.RUN_STEP)]

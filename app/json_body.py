@@ -1,0 +1,103 @@
+"""Bodies of requests: JSON whatever their content type says, and nothing in it that cannot be stored.
+
+FastAPI would read a body only under a JSON content type, and would tell of a bad one before the key is looked at.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.errors import InvalidRequest
+
+#: Deeper than any JSON schema of a function, and far from what Python's own recursion can bear.
+MAX_DEPTH: Final = 128
+
+_Path = tuple[str | int, ...]
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value of `raw`. Raises InvalidRequest if it is none, or one that the database cannot keep."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        message = f"The body of the request could not be read as JSON: {error}."
+        raise InvalidRequest(message, code="invalid_json") from None
+    _refuse_unstorable(value)
+    return value
+
+
+def _refuse_unstorable(value: Any) -> None:
+    """Raises InvalidRequest for U+0000 in any string, which Postgres cannot store, and for too deep nesting."""
+    level: list[tuple[Any, _Path]] = [(value, ())]
+    for _ in range(MAX_DEPTH):
+        inner: list[tuple[Any, _Path]] = []
+        for item, path in level:
+            if isinstance(item, str):
+                _refuse_nul(item, path)
+            elif isinstance(item, list):
+                inner.extend((member, (*path, position)) for position, member in enumerate(item))
+            elif isinstance(item, dict):
+                for key, member in item.items():
+                    _refuse_nul(key, path)
+                    inner.append((member, (*path, key)))
+        if not inner:
+            return
+        level = inner
+    message = f"The body of the request is nested too deeply: more than {MAX_DEPTH} levels."
+    raise InvalidRequest(message, code="invalid_json")
+
+
+def _refuse_nul(text: str, path: _Path) -> None:
+    if "\0" in text:
+        param = param_path(path)
+        where = f"'{param}'" if param else "the body"
+        message = f"Invalid {where}: the character U+0000 cannot be stored. Expected a string without it."
+        raise InvalidRequest(message, param=param or None, code="invalid_value")
+
+
+def param_path(path: _Path) -> str:
+    """A place in a body as OpenAI names it: `messages[0].content`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+class Unreadable:
+    """Stands for a body that is no JSON until the request is known to come with a key: see app.validation."""
+
+    def __init__(self, error: InvalidRequest) -> None:
+        self.error = error
+
+
+class _JsonRequest(Request):
+    """A request whose body is JSON; an empty one is an empty object."""
+
+    def __init__(self, request: Request, body: bytes) -> None:
+        headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
+        headers.append((b"content-type", b"application/json"))
+        super().__init__({**request.scope, "headers": headers}, request.receive)
+        self._body = body if body.strip() else b"{}"
+
+    async def json(self) -> Any:
+        try:
+            return parse(self._body)
+        except InvalidRequest as error:
+            return Unreadable(error)
+
+
+class JsonRoute(APIRoute):
+    """A route whose body, if it takes one, is read as JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def handle_json(request: Request) -> Response:
+            return await handle(_JsonRequest(request, await request.body()))
+
+        return handle_json

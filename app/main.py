@@ -1,0 +1,79 @@
+"""The API: `create_app` puts it together, and opens and closes what it stands on. Importing this does nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+
+from app import handlers
+from app.backends.routing import Backends
+from app.db.redis import create_redis
+from app.db.session import create_engine, create_sessions
+from app.events import EventLog
+from app.middleware import BodyLimit, RequestContext
+from app.queue import Queue, create_celery
+from app.routers import assistants, chat_completions, embeddings, health, messages, models, run_steps, runs, threads
+from app.schemas.common import ErrorResponse
+from app.settings import Settings
+from app.signals import Signals
+from app.sweeper import sweep_for_ever
+
+#: `runs` before `threads`: `/threads/runs` is no thread.
+_ROUTERS = (assistants, runs, run_steps, messages, threads, models, chat_completions, embeddings)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application by `settings`; it opens its connections when it is started."""
+    app = FastAPI(
+        title="Locum",
+        description="A self-hosted server that speaks OpenAI's Assistants API.",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+        middleware=[Middleware(RequestContext), Middleware(BodyLimit, limit=settings.max_body_bytes)],
+    )
+    app.state.settings = settings
+    handlers.install(app)
+    app.include_router(health.router)
+    for module in _ROUTERS:
+        app.include_router(module.router, prefix="/v1", responses={"4XX": {"model": ErrorResponse}})
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Opens what the routes find in `app.state`, and closes it in the reverse order."""
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as closing:
+        engine = create_engine(settings)
+        closing.push_async_callback(engine.dispose)
+        redis = create_redis(settings)
+        closing.push_async_callback(redis.aclose)
+        events = EventLog(redis, settings)
+        closing.push_async_callback(events.close)
+        queue = Queue(create_celery(settings), redis)
+        closing.callback(queue.close)
+        backends = Backends(settings)
+        closing.push_async_callback(backends.close)
+        sessions = create_sessions(engine, signals=Signals(redis, events, queue))
+        app.state.sessions = sessions
+        app.state.redis = redis
+        app.state.events = events
+        app.state.backends = backends
+        sweep = asyncio.create_task(sweep_for_ever(sessions, queue, settings), name="sweep")
+        closing.push_async_callback(_cancel, sweep)
+        yield
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,93 @@
+"""What surrounds every request: its id, the clock, the access log, the limit on its body, and the last resort.
+
+Pure ASGI: streams pass through untouched, and context variables hold in the route.
+"""
+
+import time
+from secrets import token_hex
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import RequestTooLarge
+from app.handlers import InternalError, answer
+from app.ids import REQUEST
+
+log = structlog.get_logger()
+
+_API_VERSION = "2020-10-01"
+
+
+class RequestContext:
+    """Gives each request its id and its headers (contract, section 1.2), logs it, and answers what nobody caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = f"{REQUEST}_{token_hex(16)}"
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers["openai-version"] = _API_VERSION
+                headers["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except ClientDisconnect:
+                log.info("client_disconnected")
+            except Exception:
+                log.exception("request_failed", method=scope["method"], path=scope["path"])
+                if status:
+                    raise
+                await answer(InternalError(request_id))(scope, receive, send_with_headers)
+            finally:
+                seconds = time.perf_counter() - began
+                log.info(
+                    "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1)
+                )
+
+
+class BodyLimit:
+    """Refuses bodies over `limit` bytes, by what the client announces and by what comes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and int(announced[:20]) > self._limit:
+            await answer(self._error(), {"connection": "close"})(scope, receive, send)
+            return
+        read = 0
+
+        async def receive_at_most() -> Message:
+            nonlocal read
+            message = await receive()
+            if message["type"] == "http.request":
+                read += len(message.get("body", b""))
+                if read > self._limit:
+                    raise self._error()
+            return message
+
+        await self._app(scope, receive_at_most, send)
+
+    def _error(self) -> RequestTooLarge:
+        return RequestTooLarge(f"The body of the request is over the limit of {self._limit} bytes.")

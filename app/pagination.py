@@ -1,0 +1,87 @@
+"""Pages of a list: keyset pagination by `seq`, and the one place where queries are bound to a project."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import ids
+from app.db.base import ApiObject
+from app.errors import InvalidRequest, NotFound
+
+Row = TypeVar("Row", bound=ApiObject)
+
+#: How the ids of each table begin.
+PREFIXES: Final = {
+    "assistants": ids.ASSISTANT,
+    "threads": ids.THREAD,
+    "messages": ids.MESSAGE,
+    "runs": ids.RUN,
+    "run_steps": ids.RUN_STEP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What a client asks of a list: `after` and `before` are ids, themselves left out (contract, section 3)."""
+
+    limit: int = 20
+    order: Literal["asc", "desc"] = "desc"
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """A piece of a list, in the list's order; `has_more` says whether the list goes on where the page was cut."""
+
+    rows: Sequence[Row]
+    has_more: bool
+
+
+def scoped(model: type[Row], project_id: str) -> Select[Row]:
+    """Selects the rows of `model` that the project owns. Every query for a client begins here."""
+    return select(model).where(model.project_id == project_id)
+
+
+async def paginate(
+    session: AsyncSession, statement: Select[Row], model: type[Row], query: PageQuery
+) -> Page[Row]:
+    """The page of `statement` (rows of `model`, unordered) that `query` asks for.
+
+    With `before` alone, the page is the one that ends at it. Raises InvalidRequest or NotFound for a cursor that is
+    not an id of this list; one whose object was deleted still marks its place
+    (docs/decisions/0003-cursors-outlive-their-objects.md).
+    """
+    descending = query.order == "desc"
+    if query.after:
+        statement = statement.where(await _beyond(session, statement, model, "after", query.after, below=descending))
+    if query.before:
+        statement = statement.where(
+            await _beyond(session, statement, model, "before", query.before, below=not descending)
+        )
+    backwards = bool(query.before) and not query.after
+    falling = descending is not backwards
+    ordered = statement.order_by(model.seq.desc() if falling else model.seq.asc()).limit(query.limit + 1)
+    found = list(await session.scalars(ordered))
+    rows = found[: query.limit]
+    return Page(rows[::-1] if backwards else rows, has_more=len(found) > query.limit)
+
+
+async def _beyond(
+    session: AsyncSession, statement: Select[Any], model: type[Row], param: str, cursor: str, *, below: bool
+) -> ColumnElement[bool]:
+    """The condition that leaves the rows on one side of `cursor`."""
+    table = model.__tablename__  # type: ignore[attr-defined]
+    prefix = PREFIXES[table]
+    if not cursor.startswith(prefix) or "\0" in cursor:
+        message = f"Invalid '{param}': '{cursor[:100]}'. Expected an ID that begins with '{prefix}'."
+        raise InvalidRequest(message, param=param, code="invalid_value")
+    seq = await session.scalar(statement.with_only_columns(model.seq).where(model.id == cursor))
+    if seq is not None:
+        return model.seq < seq if below else model.seq > seq
+    if ids.made_at(cursor) is None:
+        raise NotFound.of(table, cursor)
+    return model.id < cursor if below else model.id > cursor

@@ -1,0 +1,91 @@
+"""`/healthz` (this process lives) and `/readyz` (each part that a run needs, named). Neither asks for a key."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db import migrate
+from app.db.session import transaction
+from app.deps import BackendsDep, RedisDep, SessionsDep
+from app.queue import live_workers
+
+router = APIRouter(tags=["Health"])
+
+#: What one check may take.
+_SECONDS: Final = 2.0
+
+
+class Check(BaseModel):
+    """Whether a part works, and if not, what is the matter."""
+
+    ok: bool
+    detail: str | None
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "unready"]
+    checks: dict[str, Check]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Checks:
+    """One check a part: each gives what is the matter, or None."""
+
+    def __init__(self, sessions: SessionsDep, redis: RedisDep, backends: BackendsDep) -> None:
+        self._sessions = sessions
+        self._redis = redis
+        self._backends = backends
+
+    async def database(self) -> str | None:
+        async with transaction(self._sessions) as session:
+            return await migrate.pending(session)
+
+    async def redis(self) -> str | None:
+        await self._redis.execute_command("PING")
+        return None
+
+    async def worker(self) -> str | None:
+        return None if await live_workers(self._redis) else "no worker is running"
+
+    async def backend(self) -> str | None:
+        return await self._backends.probe()
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    return Health()
+
+
+@router.get("/readyz", responses={503: {"model": Readiness}})
+async def readyz(checks: Annotated[Checks, Depends()], response: Response) -> Readiness:
+    """Asks all parts, side by side; 503 if one of them is not there."""
+    parts = {
+        "database": checks.database(),
+        "redis": checks.redis(),
+        "worker": checks.worker(),
+        "backend": checks.backend(),
+    }
+    found = dict(zip(parts, await asyncio.gather(*map(_check, parts.values())), strict=True))
+    ready = all(check.ok for check in found.values())
+    if not ready:
+        response.status_code = 503
+    return Readiness(status="ready" if ready else "unready", checks=found)
+
+
+async def _check(part: Awaitable[str | None]) -> Check:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            detail = await part
+    except TimeoutError:
+        detail = f"no answer within {_SECONDS:g} seconds"
+    except (SQLAlchemyError, RedisError, OSError) as error:
+        detail = str(error).partition("\n")[0] or type(error).__name__
+    return Check(ok=detail is None, detail=detail)

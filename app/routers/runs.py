@@ -1,0 +1,135 @@
+"""`/threads/{thread_id}/runs` and `/threads/runs`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi.responses import StreamingResponse
+
+from app.deps import (
+    EventsDep,
+    PageDep,
+    ProjectDep,
+    RequireBeta,
+    RunId,
+    SessionDep,
+    SessionsDep,
+    SettingsDep,
+    ThreadId,
+)
+from app.errors import InvalidRequest
+from app.events import START, Place
+from app.json_body import JsonRoute
+from app.schemas.common import ListPage
+from app.schemas.runs import Run, RunCreate, RunModify, SubmitToolOutputs, ThreadAndRunCreate
+from app.services import run_streams, runs
+
+router = APIRouter(prefix="/threads", tags=["Runs"], route_class=JsonRoute, dependencies=[RequireBeta])
+
+
+class Streams:
+    """Answers with the events of a run."""
+
+    def __init__(self, settings: SettingsDep, sessions: SessionsDep, events: EventsDep) -> None:
+        self._sessions = sessions
+        self._events = events
+        self._keep_alive = settings.event_keepalive_seconds
+
+    def follow(self, run_id: str, after: Place) -> StreamingResponse:
+        """The events behind `after`, up to the run's ending or its pause."""
+        frames = run_streams.stream(self._sessions, self._events, run_id, after, self._keep_alive)
+        headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+        return StreamingResponse(frames, headers=headers, media_type="text/event-stream")
+
+
+StreamsDep = Annotated[Streams, Depends()]
+
+
+@router.post("/runs", response_model=Run)
+async def create_thread_and_run(
+    body: ThreadAndRunCreate, settings: SettingsDep, project: ProjectDep, session: SessionDep, streams: StreamsDep
+) -> Run | Response:
+    run = await runs.create_thread_and_run(session, settings, project, body)
+    return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
+
+
+@router.post("/{thread_id}/runs", response_model=Run)
+async def create_run(
+    thread_id: ThreadId,
+    body: RunCreate,
+    settings: SettingsDep,
+    project: ProjectDep,
+    session: SessionDep,
+    streams: StreamsDep,
+) -> Run | Response:
+    run = await runs.create(session, settings, project, thread_id, body)
+    return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
+
+
+@router.get("/{thread_id}/runs")
+async def list_runs(thread_id: ThreadId, page: PageDep, project: ProjectDep, session: SessionDep) -> ListPage[Run]:
+    found = await runs.list_page(session, project, thread_id, page)
+    return ListPage[Run].of(found.rows, has_more=found.has_more)
+
+
+@router.get("/{thread_id}/runs/{run_id}")
+async def get_run(
+    thread_id: ThreadId,
+    run_id: RunId,
+    settings: SettingsDep,
+    project: ProjectDep,
+    session: SessionDep,
+    response: Response,
+) -> Run:
+    response.headers["openai-poll-after-ms"] = str(settings.poll_after_ms)
+    return Run.model_validate(await runs.get(session, project, thread_id, run_id))
+
+
+@router.post("/{thread_id}/runs/{run_id}")
+async def modify_run(
+    thread_id: ThreadId,
+    run_id: RunId,
+    body: Annotated[RunModify, Body(default_factory=RunModify)],
+    project: ProjectDep,
+    session: SessionDep,
+) -> Run:
+    return Run.model_validate(await runs.modify(session, project, thread_id, run_id, body))
+
+
+@router.post("/{thread_id}/runs/{run_id}/cancel")
+async def cancel_run(thread_id: ThreadId, run_id: RunId, project: ProjectDep, session: SessionDep) -> Run:
+    return await runs.cancel(session, project, thread_id, run_id)
+
+
+@router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs", response_model=Run)
+async def submit_tool_outputs(
+    thread_id: ThreadId,
+    run_id: RunId,
+    body: SubmitToolOutputs,
+    project: ProjectDep,
+    session: SessionDep,
+    streams: StreamsDep,
+) -> Run | Response:
+    run = await runs.submit_tool_outputs(session, project, thread_id, run_id, body)
+    return streams.follow(run.id, Place(run.attempt, 0)) if body.stream else Run.model_validate(run)
+
+
+@router.get("/{thread_id}/runs/{run_id}/events", response_class=StreamingResponse)
+async def follow_run(
+    thread_id: ThreadId,
+    run_id: RunId,
+    project: ProjectDep,
+    session: SessionDep,
+    streams: StreamsDep,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The run's events as server-sent events: from the first, or from where a reader was cut off."""
+    await runs.get(session, project, thread_id, run_id)
+    return streams.follow(run_id, START if last_event_id is None else _place(last_event_id))
+
+
+def _place(event_id: str) -> Place:
+    try:
+        return Place.parse(event_id)
+    except ValueError:
+        message = "Invalid 'Last-Event-ID'. Expected the id of an event of this run."
+        raise InvalidRequest(message, param="Last-Event-ID", code="invalid_value") from None

@@ -1,0 +1,70 @@
+"""Assistants."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import ids
+from app.errors import NotFound
+from app.models import Assistant
+from app.pagination import Page, PageQuery, paginate, scoped
+from app.schemas import assistants as schemas
+from app.schemas.response_format import stored_option
+from app.schemas.tools import stored_resources, stored_tools
+
+#: Stored as they come; what is left out of a request is left alone.
+_PLAIN_FIELDS = ("model", "name", "description", "instructions", "temperature", "top_p", "reasoning_effort")
+
+
+async def create(session: AsyncSession, project_id: str, body: schemas.AssistantCreate) -> Assistant:
+    """Makes an assistant. The model is looked for when it is run: model servers come and go."""
+    assistant = Assistant(
+        id=ids.new(ids.ASSISTANT),
+        project_id=project_id,
+        tools=stored_tools(body.tools),
+        tool_resources=stored_resources(body.tool_resources),
+        metadata_=body.metadata or {},
+        response_format=stored_option(body.response_format),
+        **{name: getattr(body, name) for name in _PLAIN_FIELDS},
+    )
+    session.add(assistant)
+    await session.flush()
+    return assistant
+
+
+async def get(session: AsyncSession, project_id: str, assistant_id: str, *, lock: bool = False) -> Assistant:
+    """One assistant. `lock` keeps others from changing it until the end of the transaction. Raises NotFound."""
+    statement = scoped(Assistant, project_id).where(Assistant.id == assistant_id)
+    if lock:
+        statement = statement.with_for_update()
+    assistant = (await session.execute(statement)).scalar_one_or_none()
+    if assistant is None:
+        raise NotFound.of(Assistant.__tablename__, assistant_id)
+    return assistant
+
+
+async def list_page(session: AsyncSession, project_id: str, page: PageQuery) -> Page[Assistant]:
+    """A page of the project's assistants. Raises NotFound, InvalidRequest for the cursors."""
+    return await paginate(session, scoped(Assistant, project_id), Assistant, page)
+
+
+async def modify(session: AsyncSession, project_id: str, assistant_id: str, body: schemas.AssistantModify) -> Assistant:
+    """Changes what the request names; null clears it. Metadata is replaced as a whole. Raises NotFound."""
+    assistant = await get(session, project_id, assistant_id, lock=True)
+    given = body.model_fields_set
+    for name in given.intersection(_PLAIN_FIELDS):
+        setattr(assistant, name, getattr(body, name))
+    if "tools" in given:
+        assistant.tools = stored_tools(body.tools)
+    if "tool_resources" in given:
+        assistant.tool_resources = stored_resources(body.tool_resources)
+    if "metadata" in given:
+        assistant.metadata_ = body.metadata or {}
+    if "response_format" in given:
+        assistant.response_format = stored_option(body.response_format)
+    await session.flush()
+    return assistant
+
+
+async def delete(session: AsyncSession, project_id: str, assistant_id: str) -> None:
+    """Deletes an assistant. Its runs go on: they have all they need of it. Raises NotFound."""
+    await session.delete(await get(session, project_id, assistant_id, lock=True))
+    await session.flush()

@@ -1,0 +1,103 @@
+"""Messages of a thread. To add one to a thread as a client does: app.services.threads.add_message."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app import ids
+from app.db.base import now
+from app.errors import InvalidRequest, NotFound
+from app.models import Message, Thread
+from app.pagination import Page, PageQuery, paginate, scoped
+from app.schemas import messages as schemas
+
+#: What one thread holds (contract, section 8).
+MAX_IN_THREAD: Final = 100_000
+
+
+async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.MessageCreate]) -> list[Message]:
+    """Adds messages to `thread`, in their order. The caller holds the thread: it has just made it, or locked it.
+
+    Raises InvalidRequest if the thread would hold too many.
+    """
+    if not bodies:
+        return []
+    await _refuse_too_many(session, thread, len(bodies))
+    at = now()
+    # In the order of their ids as well, so that a deleted one still marks its place between the others.
+    new_ids = sorted(ids.new(ids.MESSAGE) for _ in bodies)
+    messages = [
+        Message(
+            id=message_id,
+            project_id=thread.project_id,
+            thread_id=thread.id,
+            created_at=at,
+            role=body.role,
+            status="completed",
+            completed_at=at,
+            content=schemas.content_parts(body.content),
+            attachments=[attachment.model_dump() for attachment in body.attachments or ()],
+            metadata_=body.metadata or {},
+        )
+        for message_id, body in zip(new_ids, bodies, strict=True)
+    ]
+    session.add_all(messages)
+    await session.flush()
+    return messages
+
+
+async def _refuse_too_many(session: AsyncSession, thread: Thread, added: int) -> None:
+    held = select(Message.id).where(Message.thread_id == thread.id).limit(MAX_IN_THREAD).subquery()
+    if (await session.execute(select(func.count()).select_from(held))).scalar_one() + added > MAX_IN_THREAD:
+        raise InvalidRequest(f"A thread holds at most {MAX_IN_THREAD:,} messages.", param="messages")
+
+
+async def get(
+    session: AsyncSession, project_id: str, thread_id: str, message_id: str, *, lock: bool = False
+) -> Message:
+    """One message. `lock` keeps others from changing it until the end of the transaction. Raises NotFound."""
+    statement = scoped(Message, project_id).where(Message.thread_id == thread_id, Message.id == message_id)
+    if lock:
+        statement = statement.with_for_update()
+    message = (await session.execute(statement)).scalar_one_or_none()
+    if message is None:
+        await _require_thread(session, project_id, thread_id)
+        raise NotFound.of(Message.__tablename__, message_id)
+    return message
+
+
+async def list_page(
+    session: AsyncSession, project_id: str, thread_id: str, page: PageQuery, run_id: str | None = None
+) -> Page[Message]:
+    """A page of the messages of a thread, of one run alone if `run_id` says so. Raises NotFound, InvalidRequest."""
+    await _require_thread(session, project_id, thread_id)
+    statement = scoped(Message, project_id).where(Message.thread_id == thread_id)
+    if run_id is not None:
+        statement = statement.where(Message.run_id == run_id)
+    return await paginate(session, statement, Message, page)
+
+
+async def modify(
+    session: AsyncSession, project_id: str, thread_id: str, message_id: str, body: schemas.MessageModify
+) -> Message:
+    """Replaces the metadata of a message. Raises NotFound."""
+    message = await get(session, project_id, thread_id, message_id, lock=True)
+    if "metadata" in body.model_fields_set:
+        message.metadata_ = body.metadata or {}
+        await session.flush()
+    return message
+
+
+async def delete(session: AsyncSession, project_id: str, thread_id: str, message_id: str) -> None:
+    """Deletes a message. Raises NotFound."""
+    await session.delete(await get(session, project_id, thread_id, message_id, lock=True))
+    await session.flush()
+
+
+async def _require_thread(session: AsyncSession, project_id: str, thread_id: str) -> None:
+    """Raises NotFound unless the project has the thread."""
+    statement = scoped(Thread, project_id).with_only_columns(Thread.id).where(Thread.id == thread_id)
+    if await session.scalar(statement) is None:
+        raise NotFound.of(Thread.__tablename__, thread_id)
