@@ -135,7 +135,8 @@ class Run(Answer):
     required_action: Json | None
     last_error: Json | None
     model: str
-    instructions: str | None
+    #: Never null: OpenAI's description and the types of its clients have a string here.
+    instructions: Annotated[str, shown_as("")]
     tools: list[Json]
     tool_resources: Json
     metadata: StoredMetadata
