@@ -158,3 +158,8 @@ class MissingSetting(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]} is not set"
+
+
+def child_environment(**settings: object) -> dict[str, str]:
+    """The environment for a child process: this one's own, with these settings of Locum (`port=8080`) put in."""
+    return {**os.environ, **{f"LOCUM_{name.upper()}": str(value) for name, value in settings.items()}}

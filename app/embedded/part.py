@@ -83,7 +83,7 @@ class Part:
                 words = program.explain(self._log.tail) or "it ended without a word"
                 raise CannotStart(f"{program.name} does not start: {words}")
             if time.monotonic() > deadline:
-                self.kill()
+                self._signal(signal.SIGKILL)
                 await process.wait()
                 raise CannotStart(f"{program.name} is not ready after {program.start_seconds:.0f} seconds")
             await asyncio.sleep(_POLL_SECONDS)
@@ -105,13 +105,15 @@ class Part:
                 await asyncio.wait_for(self._process.wait(), self.program.stop_seconds)
             except TimeoutError:
                 self._say(f"{self.program.name} did not end in time and was killed")
-                self.kill()
+                self._signal(signal.SIGKILL)
                 await self._process.wait()
             await self._finish_log()
         self._log.close()
 
     def kill(self) -> None:
-        """Ends the program at once."""
+        """Ends the program at once, for good."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         self._signal(signal.SIGKILL)
 
     async def _keep(self, process: Process) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -39,8 +40,13 @@ class Postgres:
     def __init__(self, folder: DataFolder, runs_as: Identity | None = None) -> None:
         self._folder = folder
         self._data = folder.postgres
-        self._identity = runs_as or identity.of_postgres()
+        self.socket = folder.sockets / ".s.PGSQL.5432"
+        self._runs_as = runs_as
         self._programs = _programs()
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return self._runs_as or identity.of_postgres()
 
     @property
     def url(self) -> str:

@@ -35,17 +35,17 @@ class Valkey:
 
     def __init__(self, folder: DataFolder) -> None:
         self._data = folder.valkey
-        self._socket = folder.sockets / "valkey.sock"
+        self.socket = folder.sockets / "valkey.sock"
         self._server = _server()
 
     @property
     def url(self) -> str:
         """Its URL, as redis-py reads it."""
-        return f"unix://{quote(str(self._socket))}?db=0"
+        return f"unix://{quote(str(self.socket))}?db=0"
 
     def program(self) -> Program:
         """How it is started and ended."""
-        options = {**_OPTIONS, "dir": str(self._data), "unixsocket": str(self._socket)}
+        options = {**_OPTIONS, "dir": str(self._data), "unixsocket": str(self.socket)}
         arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
         return Program(
             name="valkey",
@@ -60,7 +60,7 @@ class Valkey:
 
     async def _prepare(self) -> None:
         await asyncio.to_thread(leftovers.end, self._data, [signal.SIGTERM, signal.SIGKILL], 10)
-        self._socket.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
 
     async def _is_ready(self) -> bool:
         """Whether it has read its log and answers."""

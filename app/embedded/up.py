@@ -1,0 +1,156 @@
+"""`locum up`: everything that Locum needs, as children of one process that keeps them going."""
+
+import asyncio
+import signal
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from app.backends.routing import Backends
+from app.db.migrate import MigrationError, upgrade
+from app.db.redis import create_redis
+from app.embedded import first_key, local_model, ports, processes
+from app.embedded.errors import CannotStart
+from app.embedded.folder import DataFolder
+from app.embedded.logs import Say
+from app.embedded.postgres import Postgres
+from app.embedded.stack import Supervisor
+from app.embedded.valkey import Valkey
+from app.embedded.welcome import Welcome
+from app.settings import DEFAULT_BACKEND, Settings, child_environment
+
+#: After an end that was none: how long a port may still be held by what dies.
+_PATIENCE_SECONDS = 5.0
+
+
+async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> None:
+    """Runs Locum until SIGINT, SIGTERM or SIGHUP; a second one ends the children at once.
+
+    `api_key` is the key to open the first project with; without one, a key is made and kept in the data folder. Raises
+    `CannotStart` when something is in the way; nothing is left running then.
+    """
+    folder = DataFolder(settings.data_dir)
+    with folder.locked() as was_clean:
+        if settings.port == 0:
+            settings = settings.model_copy(update={"port": ports.free()})
+        ports.check(settings.host, settings.port, wait_seconds=0 if was_clean else _PATIENCE_SECONDS)
+        supervisor = Supervisor(folder.logs, warn)
+        stopping = _stop_on_signals(supervisor)
+        starting = asyncio.create_task(_Start(settings, folder, supervisor, warn).everything(api_key))
+        waiting = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                say(str(starting.result()))
+                await waiting
+        finally:
+            starting.cancel()
+            waiting.cancel()
+            await asyncio.gather(starting, waiting, return_exceptions=True)
+            await supervisor.stop()
+
+
+def _stop_on_signals(supervisor: Supervisor) -> asyncio.Event:
+    """An event that the first signal sets; the next ones kill."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            supervisor.kill()
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopping
+
+
+class _Start:
+    """The steps of a start, in their order. Each leaves in `changed` what the children must be told."""
+
+    def __init__(self, settings: Settings, folder: DataFolder, supervisor: Supervisor, warn: Say) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.supervisor = supervisor
+        self.warn = warn
+        self.changed: dict[str, object] = {
+            "host": settings.host,
+            "port": settings.port,
+            "data_dir": folder.root,
+        }
+
+    async def everything(self, api_key: str | None) -> Welcome:
+        """Starts all; gives what to tell the user. Raises `CannotStart`."""
+        await self.database()
+        await self.redis()
+        await self.migrations()
+        key = await first_key.ensure(self.settings, self.folder.api_key, api_key)
+        await self.own_processes()
+        await self.look_at_backends()
+        return Welcome(self.settings, key, None if api_key else self.folder.api_key)
+
+    async def database(self) -> None:
+        if self.settings.database_url is None:
+            postgres = Postgres(self.folder)
+            await self.supervisor.start(postgres.program())
+            self._change(database_url=postgres.url)
+
+    async def redis(self) -> None:
+        if self.settings.redis_url is None:
+            valkey = Valkey(self.folder)
+            await self.supervisor.start(valkey.program())
+            self._change(redis_url=valkey.url)
+            return
+        async with create_redis(self.settings) as redis:
+            try:
+                await redis.ping()
+            except (RedisError, OSError) as error:
+                raise CannotStart(f"LOCUM_REDIS_URL: {error}") from None
+
+    async def migrations(self) -> None:
+        try:
+            await asyncio.to_thread(upgrade, self.settings)
+        except MigrationError as error:
+            raise CannotStart(str(error)) from None
+        except DBAPIError as error:
+            raise CannotStart(f"LOCUM_DATABASE_URL: {str(error.orig).splitlines()[0]}") from None
+
+    async def own_processes(self) -> None:
+        """The model, where no other is named, the worker and the API: all at once, since none waits for another."""
+        programs = []
+        if self.settings.backend_url is None and not self.settings.backends:
+            port = ports.free()
+            programs.append(processes.model(port))
+            self._use_local_model(f"http://127.0.0.1:{port}/v1")
+        environment = child_environment(**self.changed)
+        programs.append(processes.worker(self.settings, environment))
+        programs.append(processes.api(self.settings, environment))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for program in programs:
+                    group.create_task(self.supervisor.start(program))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    def _use_local_model(self, url: str) -> None:
+        self._change(
+            backend_url=url,
+            tools="emulated",
+            context_window=local_model.CONTEXT_TOKENS,
+            default_model=local_model.NAME,
+        )
+        self.folder.model_url.write_text(url)
+
+    async def look_at_backends(self) -> None:
+        """Warns of those that do not answer: they may come later."""
+        backends = Backends(self.settings)
+        names = {*self.settings.backends, *([DEFAULT_BACKEND] if self.settings.backend_url else [])}
+        try:
+            for name in sorted(names):
+                if problem := await backends.probe(name):
+                    self.warn(f"the backend '{name}' does not answer: {problem}")
+        finally:
+            await backends.close()
+
+    def _change(self, **settings: object) -> None:
+        self.changed.update(settings)
+        self.settings = self.settings.model_copy(update=settings)
