@@ -86,6 +86,8 @@ class CompletionBackend:
         self.default = default
         #: The entries of GET /v1/models, by id; what a server tells beyond the id is the value.
         self.models: dict[str, dict[str, Any]] = {"echo": {}}
+        #: How often the list was asked for.
+        self.list_requests = 0
         self.violations: list[str] = []
         self._states: defaultdict[str, _ModelState] = defaultdict(_ModelState)
         self._changed = threading.Condition(threading.RLock())
@@ -180,6 +182,7 @@ class CompletionBackend:
             elif route == ("POST", "/embeddings"):
                 self._answer(exchange, _embeddings(self._parse(exchange)))
             elif route == ("GET", "/models"):
+                self.list_requests += 1
                 listed = [{"id": name, "object": "model", **more} for name, more in self.models.items()]
                 self._answer(exchange, {"object": "list", "data": listed})
             else:
