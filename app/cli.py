@@ -103,7 +103,9 @@ def worker() -> None:
     settings = _connected(_settings())
     options = ["--pool=threads", f"--concurrency={settings.worker_concurrency}", "--loglevel", settings.log_level]
     quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.main", "worker", *options, *quiet]
+    # Celery's warning of root is about pickled tasks; ours are JSON.
+    python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
+    command = [*python, "-m", "celery", "--quiet", "-A", "workers.main", "worker", *options, *quiet]
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
 
 
@@ -111,7 +113,7 @@ def worker() -> None:
 def migrate() -> None:
     """Bring the database to this version's tables. Several may be started at once: one does it, the others wait."""
     settings = with_running_stack(_settings())
-    migrations.upgrade(settings)
+    asyncio.run(migrations.upgrade(settings))
     typer.echo(f"The database is at {migrations.head()}.")
 
 
@@ -236,8 +238,8 @@ def main() -> None:
         _fail(f"{str(error).partition(chr(10))[0]}: {error.__cause__ or ''}".rstrip(": "))
     except tomllib.TOMLDecodeError as error:
         _fail(f"locum.toml: {error}")
-    except DBAPIError as error:
-        _fail(f"LOCUM_DATABASE_URL: {str(error.orig).partition(chr(10))[0]}")
+    except (DBAPIError, ConnectionError, FileNotFoundError) as error:
+        _fail(f"LOCUM_DATABASE_URL: {str(getattr(error, 'orig', error)).partition(chr(10))[0]}")
     except (CannotStart, MissingSetting, migrations.MigrationError) as error:
         _fail(str(error))
 

@@ -1,7 +1,10 @@
 """How Alembic reaches the database: by the connection that app.db.migrate hands it, else by Locum's settings."""
 
+import asyncio
+
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.models  # noqa: F401 - registers the tables
 from app.db.base import Base
@@ -15,13 +18,14 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-def main() -> None:
-    given: Connection | None = context.config.attributes.get("connection")
-    if given is not None:
-        migrate(given)
-        return
-    with create_engine(Settings().sqlalchemy_url).connect() as connection:
-        migrate(connection)
+async def migrate_by_settings() -> None:
+    """For Alembic's own command line."""
+    async with create_async_engine(Settings().sqlalchemy_url).connect() as connection:
+        await connection.run_sync(migrate)
 
 
-main()
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    migrate(given)
+else:
+    asyncio.run(migrate_by_settings())

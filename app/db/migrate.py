@@ -8,8 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.settings import Settings
@@ -22,23 +22,27 @@ class MigrationError(Exception):
     """The database cannot be migrated by this version; the message says why in one line."""
 
 
-def upgrade(settings: Settings) -> None:
-    """Migrates the database of `settings` to `head()`; does nothing if it is there already. Blocks.
+async def upgrade(settings: Settings) -> None:
+    """Migrates the database of `settings` to `head()`; does nothing if it is there already.
 
     One process at a time does it, the others wait for it: several may start at once on one database. Raises
-    `MigrationError`, or SQLAlchemy's OperationalError if the database cannot be reached.
+    `MigrationError`, or SQLAlchemy's DBAPIError or OSError if the database cannot be reached.
     """
-    engine = create_engine(settings.sqlalchemy_url, poolclass=NullPool)
-    with engine.connect() as guard, engine.connect() as connection:
-        guard.execution_options(isolation_level="AUTOCOMMIT")
+    engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool)
+    async with engine.connect() as guard, engine.connect() as connection:
+        await guard.execution_options(isolation_level="AUTOCOMMIT")
         # Held by the session: it ends with the connection, however that ends.
-        guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-        try:
-            command.upgrade(_config(connection), "head")
-        except CommandError as error:
-            if current(connection) in _revisions():
-                raise
-            raise MigrationError("the database was migrated by a newer version of Locum") from error
+        await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        await connection.run_sync(_upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    try:
+        command.upgrade(_config(connection), "head")
+    except CommandError as error:
+        if current(connection) in _revisions():
+            raise
+        raise MigrationError("the database was migrated by a newer version of Locum") from error
 
 
 def current(connection: Connection) -> str | None:

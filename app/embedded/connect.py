@@ -11,7 +11,7 @@ from app.settings import Settings
 
 
 def with_running_stack(settings: Settings) -> Settings:
-    """`settings`, where they name no servers with those of the `locum up` that runs on their data folder, if one does."""
+    """`settings`; where they name no servers, with those of the `locum up` that runs on their data folder."""
     folder = DataFolder(settings.data_dir)
     found: dict[str, Any] = {}
     try:

@@ -1,7 +1,10 @@
 """The project and the API key that a new Locum begins with."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import create_engine, create_sessions, transaction
 from app.embedded.errors import CannotStart
@@ -13,27 +16,33 @@ _NAME = "locum up"
 
 
 async def ensure(settings: Settings, file: Path, given: str | None) -> str:
-    """A key of the project `default`, which both are made if they are not there.
+    """A key of the project `default`; both are made if they are not there.
 
-    It is `given`, else the one in `file` unless that is revoked, else a new one, which is then written there for its owner alone. Raises
-    `CannotStart` if `given` is no good.
+    It is `given`, else the one in `file` unless that is revoked, else a new one, which is then written there for its
+    owner alone. Raises `CannotStart` if `given` is no good.
     """
     engine = create_engine(settings)
     try:
         async with transaction(create_sessions(engine)) as session:
             project = await projects.find_project(session, _PROJECT) or await projects.create_project(session, _PROJECT)
-            if (key := given or _read(file)) is not None:
-                try:
-                    await projects.create_key(session, project.id, _NAME, key=key)
-                    return key
-                except projects.UnusableKey as error:
-                    if given is not None:
-                        raise CannotStart(f"--api-key: {error}") from None
-            _, key = await projects.create_key(session, project.id, _NAME)
-            _write(file, key)
-            return key
+            return await _key_of(session, project.id, file, given)
+    except projects.UnusableKey as error:
+        raise CannotStart(f"--api-key: {error}") from None
     finally:
         await engine.dispose()
+
+
+async def _key_of(session: AsyncSession, project_id: str, file: Path, given: str | None) -> str:
+    if given is not None:
+        _, key = await projects.create_key(session, project_id, _NAME, key=given)
+        return key
+    if (kept := _read(file)) is not None:
+        with suppress(projects.UnusableKey):
+            _, key = await projects.create_key(session, project_id, _NAME, key=kept)
+            return key
+    _, key = await projects.create_key(session, project_id, _NAME)
+    _write(file, key)
+    return key
 
 
 def _read(file: Path) -> str | None:

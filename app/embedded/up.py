@@ -48,6 +48,7 @@ async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> No
             waiting.cancel()
             await asyncio.gather(starting, waiting, return_exceptions=True)
             await supervisor.stop()
+            folder.model_url.unlink(missing_ok=True)
 
 
 def _stop_on_signals(supervisor: Supervisor) -> asyncio.Event:
@@ -108,11 +109,12 @@ class _Start:
 
     async def migrations(self) -> None:
         try:
-            await asyncio.to_thread(upgrade, self.settings)
+            await upgrade(self.settings)
         except MigrationError as error:
             raise CannotStart(str(error)) from None
-        except DBAPIError as error:
-            raise CannotStart(f"LOCUM_DATABASE_URL: {str(error.orig).splitlines()[0]}") from None
+        except (DBAPIError, OSError) as error:
+            why = str(getattr(error, "orig", error)).partition("\n")[0]
+            raise CannotStart(f"LOCUM_DATABASE_URL: {why}") from None
 
     async def own_processes(self) -> None:
         """The model, where no other is named, the worker and the API: all at once, since none waits for another."""

@@ -1,0 +1,215 @@
+"""`locum up` from outside: it serves, keeps its parts going, survives its own death, and ends without a trace."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from openai import OpenAI
+
+from app.embedded import identity
+from tests.embedded.launched import Launched, environment, locum
+from tests.fakes.completion_backend import CompletionBackend
+from tests.running import wait_for
+
+#: The client says so of all that Locum serves.
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def up(backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    """A running one, shared; tests that end it start it again."""
+    launched = Launched(tmp_path_factory.mktemp("up") / "data", LOCUM_BACKEND_URL=backend.url)
+    try:
+        launched.wait_until_ready()
+        yield launched
+    finally:
+        launched.end()
+
+
+def _answer(up: Launched) -> str:
+    """What an assistant on it says: the whole way from the client to the backend."""
+    with OpenAI(base_url=up.base_url, api_key=up.api_key, max_retries=0, timeout=30) as client:
+        assistant = client.beta.assistants.create(model="echo")
+        run = client.beta.threads.create_and_run_poll(
+            assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "hello"}]}
+        )
+        assert run.status == "completed", run.last_error
+        content = client.beta.threads.messages.list(run.thread_id).data[0].content[0]
+        assert content.type == "text"
+        return content.text.value
+
+
+def test_it_serves_and_says_how(up: Launched, backend: CompletionBackend) -> None:
+    assert _answer(up) == "You said: hello"
+    for part in (up.base_url, up.api_key, backend.url, str(up.data_dir), "from openai import OpenAI"):
+        assert part in up.said
+    assert httpx2.get(f"http://127.0.0.1:{up.port}/readyz").json()["status"] == "ready"
+
+
+def test_what_it_keeps_is_closed_to_others(up: Launched) -> None:
+    assert stat.S_IMODE(up.folder.api_key.stat().st_mode) == 0o600
+    assert stat.S_IMODE(up.data_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(up.folder.sockets.stat().st_mode) == 0o700
+
+
+def test_doctor_finds_all_well(up: Launched) -> None:
+    found = locum("doctor", "--data-dir", str(up.data_dir), cwd=up.data_dir.parent)
+    # The backend of a setting is not told to others: the doctor has the operator's own environment.
+    assert "WRONG  backend" in found.stdout
+    assert found.returncode == 1
+    url = next(line.split()[-1] for line in up.said.splitlines() if line.startswith("  Backend"))
+    found = locum("doctor", "--data-dir", str(up.data_dir), cwd=up.data_dir.parent, LOCUM_BACKEND_URL=url)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 8
+
+
+def test_a_second_start_on_the_folder_is_refused(up: Launched) -> None:
+    second = locum("up", "--data-dir", str(up.data_dir), "--port", "0", cwd=up.data_dir.parent)
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert second.stderr == f"locum: the data folder {up.data_dir} is in use by process {up.process.pid}\n"
+
+
+def test_a_taken_port_is_refused_before_anything_starts(up: Launched, tmp_path: Path) -> None:
+    second = locum("up", "--data-dir", str(tmp_path / "data"), "--port", str(up.port), cwd=tmp_path)
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"locum: port {up.port} on 127.0.0.1 is taken")
+    assert second.stderr.count("\n") == 1
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+@pytest.mark.parametrize("part", ["app.cli api", "celery", "bin/postgres -D", "valkey-server"])
+def test_a_part_that_dies_is_started_again(up: Launched, part: str) -> None:
+    (killed,) = up.pids(part)
+    os.kill(killed, signal.SIGKILL)
+    wait_for(lambda: [pid for pid in up.pids(part) if pid != killed], f"{part} to be started again")
+
+    def serves() -> bool:
+        try:
+            return httpx2.get(f"http://127.0.0.1:{up.port}/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    wait_for(serves, "Locum to be ready again", 30)
+    assert _answer(up) == "You said: hello"
+    assert "is started again" in up.said
+
+
+def test_killed_it_leaves_nothing_that_stops_the_next_start(up: Launched) -> None:
+    with up.connect() as connection:
+        connection.execute("CREATE TABLE kept (value int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+    key = up.api_key
+    up.process.kill()
+    up.process.wait()
+    up.launch()
+    up.wait_until_ready()
+    with up.connect() as connection:
+        assert connection.execute("SELECT value FROM kept").fetchall() == [(7,)]
+        connection.execute("DROP TABLE kept")
+    assert up.api_key == key
+    assert _answer(up) == "You said: hello"
+
+
+def test_killed_it_takes_its_children_along(up: Launched) -> None:
+    assert up.pids()
+    up.process.kill()
+    up.process.wait()
+    wait_for(lambda: not up.pids(), "its children to end", 20)
+    up.launch()
+    up.wait_until_ready()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_it_ends_every_child(up: Launched, number: signal.Signals) -> None:
+    assert len(up.pids()) > 4
+    assert up.stop(number) == 0
+    assert up.pids() == []
+    assert list(up.folder.sockets.iterdir()) == []
+    up.launch()
+    up.wait_until_ready()
+
+
+def test_a_start_can_be_stopped(tmp_path: Path) -> None:
+    launched = Launched(tmp_path / "data", LOCUM_BACKEND_URL="http://127.0.0.1:1/v1")
+    try:
+        wait_for(lambda: launched.folder.postgres.with_name("postgres.new").exists(), "the start to begin", 20)
+        assert launched.stop(signal.SIGINT) == 0
+        assert launched.pids() == []
+    finally:
+        launched.end()
+    assert "Traceback" not in launched.said
+
+
+def test_without_a_backend_url_the_local_model_answers(tmp_path: Path) -> None:
+    launched = Launched(tmp_path / "data")
+    try:
+        launched.wait_until_ready()
+        with OpenAI(base_url=launched.base_url, api_key=launched.api_key, max_retries=0, timeout=60) as client:
+            assistant = client.beta.assistants.create(model="gpt-4o", instructions="Answer in one short sentence.")
+            run = client.beta.threads.create_and_run_poll(
+                assistant_id=assistant.id,
+                thread={"messages": [{"role": "user", "content": "Say hello."}]},
+                max_completion_tokens=256,
+            )
+            assert run.status in ("completed", "incomplete"), run.last_error
+            assert run.usage is not None
+            assert run.usage.completion_tokens > 0
+        found = locum("doctor", "--data-dir", str(launched.data_dir), cwd=tmp_path)
+        assert found.returncode == 0, found.stdout + found.stderr
+    finally:
+        launched.end()
+
+
+def test_a_backend_that_does_not_answer_is_a_warning(tmp_path: Path) -> None:
+    launched = Launched(tmp_path / "data", LOCUM_BACKEND_URL="http://127.0.0.1:1/v1")
+    try:
+        launched.wait_until_ready()
+        assert "the backend 'default' does not answer: " in launched.said
+        ready = httpx2.get(f"http://127.0.0.1:{launched.port}/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["backend"]["ok"] is False
+    finally:
+        launched.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
+def test_as_an_ordinary_user_of_a_user_namespace(backend: CompletionBackend, tmp_path: Path) -> None:
+    """To all programs in it, an ordinary user; and one that may read what this user may."""
+    if identity.of_postgres() != "mapped":
+        pytest.skip("user namespaces are closed here")
+    prefix = identity.wrapped([], identity="mapped")
+    launched = Launched(tmp_path / "data", prefix=prefix, LOCUM_BACKEND_URL=backend.url)
+    try:
+        launched.wait_until_ready()
+        assert _answer(launched) == "You said: hello"
+        assert launched.stop() == 0
+        assert launched.pids() == []
+    finally:
+        launched.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
+def test_as_another_user(backend: CompletionBackend) -> None:
+    nobody = 65534
+    setpriv = ["/usr/bin/setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+    command = [*setpriv, sys.executable, "-c", "import app.cli"]
+    tried = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"uid {nobody} cannot run {sys.executable}: {tried.stderr.splitlines()[-1]}")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, nobody, nobody)
+        launched = Launched(Path(folder) / "data", prefix=setpriv, LOCUM_BACKEND_URL=backend.url)
+        try:
+            launched.wait_until_ready()
+            assert launched.folder.postgres.stat().st_uid == nobody
+            assert _answer(launched) == "You said: hello"
+        finally:
+            launched.end()
