@@ -10,10 +10,10 @@ import structlog
 
 from app.backends.server import ModelServer
 
-#: Seconds for which a list, or the failure to get one, is believed; and seconds to wait for it.
+#: Seconds for which a list, or the failure to get one, is believed; and seconds to wait for it (/readyz waits 2).
 FRESH_SECONDS = 30.0
 FAILURE_SECONDS = 5.0
-FETCH_SECONDS = 3.0
+FETCH_SECONDS = 1.8
 
 #: Where servers tell a model's context window: vLLM; OpenRouter, LiteLLM, Together; Groq; Mistral; LM Studio.
 _WINDOW_KEYS = ("max_model_len", "context_length", "context_window", "max_context_length")

@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.deps import BackendsDep, ProjectDep
-from app.routers.pass_through import asked_model, pass_through
+from app.deps import BackendsDep
+from app.routers.pass_through import Authenticated, asked_model, pass_through
 
-router = APIRouter(prefix="/embeddings", tags=["Embeddings"])
+router = APIRouter(prefix="/embeddings", tags=["Embeddings"], dependencies=[Authenticated])
 
 
 @router.post("")
-async def create_embedding(request: Request, _project: ProjectDep, backends: BackendsDep) -> Response:
+async def create_embedding(request: Request, backends: BackendsDep) -> Response:
     """Answers as the model server does."""
     body = await asked_model(request)
     return await pass_through(request, body, "/embeddings", backends.embeddings_upstream)

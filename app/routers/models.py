@@ -2,21 +2,22 @@
 
 from fastapi import APIRouter
 
-from app.deps import BackendsDep, ProjectDep
+from app.deps import BackendsDep
 from app.errors import NotFound
+from app.routers.pass_through import Authenticated
 from app.schemas.models import Model, ModelList
 
-router = APIRouter(prefix="/models", tags=["Models"])
+router = APIRouter(prefix="/models", tags=["Models"], dependencies=[Authenticated])
 
 
 @router.get("")
-async def list_models(_project: ProjectDep, backends: BackendsDep) -> ModelList:
+async def list_models(backends: BackendsDep) -> ModelList:
     """Lists the models."""
     return ModelList(data=[Model.model_validate(model) for model in await backends.list_models()])
 
 
 @router.get("/{model:path}")
-async def retrieve_model(model: str, _project: ProjectDep, backends: BackendsDep) -> Model:
+async def retrieve_model(model: str, backends: BackendsDep) -> Model:
     """Gives one model."""
     found = await backends.find_model(model)
     if found is None:

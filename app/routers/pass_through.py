@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app import auth
 from app.backends.failures import ServerError, failure_of_connection
 from app.backends.routing import NoBackend, Upstream
 from app.backends.server import ModelServer, beginning
+from app.db.session import transaction
+from app.deps import SessionsDep
 from app.errors import InvalidRequest, ServiceUnavailable
 
 #: Of an answer that is not streamed; thousands of embeddings fit.
@@ -22,6 +26,20 @@ _MAX_ANSWER_BYTES = 256 * 2**20
 _RELAYED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
 _CLIENT_GONE = 499
+
+
+_bearer = HTTPBearer(auto_error=False, description="An API key of this server: `locum keys create`")
+
+
+async def _authenticate(
+    sessions: SessionsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    async with transaction(sessions) as session:
+        await auth.project_of(session, credentials.credentials if credentials else None)
+
+
+#: Lets only requests with a key through. Unlike ProjectDep it leaves no transaction open while a model server answers.
+Authenticated = Depends(_authenticate)
 
 
 async def asked_model(request: Request) -> dict[str, Any]:
