@@ -19,6 +19,9 @@ from app.validation import invalid_request
 
 log = structlog.get_logger()
 
+#: Classes of SQLSTATE that pass by themselves: connections, transactions to be tried again, resources, shutdowns.
+_OUTAGES = ("08", "40", "53", "57")
+
 
 class MethodNotAllowed(InvalidRequest):
     status = 405
@@ -51,6 +54,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http_exception)
     app.exception_handler(DBAPIError)(_database_error)
     app.exception_handler(PoolTimeoutError)(_database_away)
+    # How asyncpg says that nobody listens there; the other clients have errors of their own.
+    app.exception_handler(ConnectionError)(_database_away)
     for away in (RedisConnectionError, RedisTimeoutError, BusyLoadingError):
         app.exception_handler(away)(_redis_away)
 
@@ -76,12 +81,14 @@ async def _http_exception(request: Request, error: HTTPException) -> Response:
 
 async def _database_error(request: Request, error: DBAPIError) -> Response:
     """An outage, or a mistake of ours, which is none the client should hear of as one."""
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    outage = isinstance(error, OperationalError | InterfaceError) or state.startswith(_OUTAGES)
+    if outage or error.connection_invalidated:
         return await _database_away(request, error)
     raise error
 
 
-async def _database_away(_: Request, error: SQLAlchemyError) -> Response:
+async def _database_away(_: Request, error: SQLAlchemyError | ConnectionError) -> Response:
     log.warning("database_away", error=str(error).splitlines()[0])
     return answer(ServiceUnavailable("The database of this server cannot be reached right now. Please try again."))
 

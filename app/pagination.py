@@ -46,9 +46,7 @@ def scoped(model: type[Row], project_id: str) -> Select[Row]:
     return select(model).where(model.project_id == project_id)
 
 
-async def paginate(
-    session: AsyncSession, statement: Select[Row], model: type[Row], query: PageQuery
-) -> Page[Row]:
+async def paginate(session: AsyncSession, statement: Select[Row], model: type[Row], query: PageQuery) -> Page[Row]:
     """The page of `statement` (rows of `model`, unordered) that `query` asks for.
 
     With `before` alone, the page is the one that ends at it. Raises InvalidRequest or NotFound for a cursor that is

@@ -24,8 +24,6 @@ _EXPECTED: Final = {
     "bool_type": "a boolean",
     "list_type": "an array",
     "dict_type": "an object",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
 }
 #: How messages and codes name what is counted, by the kind of error.
 _LENGTHS: Final = {

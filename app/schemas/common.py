@@ -43,12 +43,18 @@ class RequestBody(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown(cls, value: Any) -> Any:
-        """Comes before `extra="forbid"` would, because it knows the names that may have been meant."""
-        if isinstance(value, dict):
-            for name in value:
-                if name not in cls._names:
-                    raise PydanticCustomError("unknown_parameter", "unknown", {"name": name, "known": cls._names})
+    def _refuse_what_is_no_such_object(cls, value: Any) -> Any:
+        """Comes before `extra="forbid"` would, because it knows the names that may have been meant.
+
+        What is no object must go here: FastAPI would read the fields of anything from its attributes.
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise PydanticCustomError("wrong_type", "an object")
+        for name in value:
+            if name not in cls._names:
+                raise PydanticCustomError("unknown_parameter", "unknown", {"name": name, "known": cls._names})
         return value
 
 

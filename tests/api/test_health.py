@@ -1,0 +1,58 @@
+"""Health and readiness."""
+
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from app.main import create_app
+from tests.api.test_errors import settings_of, started
+from tests.running import Locum, free_port
+
+PARTS = ["database", "redis", "worker", "backend"]
+
+
+def test_alive(locum: Locum) -> None:
+    answer = httpx2.get(f"{locum.origin}/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_ready(locum: Locum) -> None:
+    answer = httpx2.get(f"{locum.origin}/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "checks": {part: {"ok": True, "detail": None} for part in PARTS}}
+
+
+@pytest.mark.parametrize(
+    ("away", "setting", "url"),
+    [
+        (["database"], "database_url", "postgresql://locum@127.0.0.1:{port}/locum"),
+        (["redis", "worker"], "redis_url", "redis://127.0.0.1:{port}/0"),
+        (["backend"], "backend_url", "http://127.0.0.1:{port}/v1"),
+    ],
+)
+async def test_what_is_away_is_named(locum: Locum, away: list[str], setting: str, url: str) -> None:
+    changed: Any = {setting: url.format(port=free_port())}
+    async with started(create_app(settings_of(locum, **changed))) as client:
+        answer = await client.get("http://locum.test/readyz")
+        assert answer.status_code == 503
+        body = answer.json()
+        assert body["status"] == "unready"
+        assert list(body["checks"]) == PARTS
+        assert [part for part, check in body["checks"].items() if not check["ok"]] == away
+        assert all(body["checks"][part]["detail"] for part in away)
+        assert (await client.get("http://locum.test/healthz")).status_code == 200
+
+
+async def test_a_database_that_is_not_migrated(locum: Locum, database: psycopg.Connection) -> None:
+    database.execute("CREATE DATABASE empty")
+    try:
+        empty = str(make_url(locum.database_url).set(database="empty").render_as_string(hide_password=False))
+        async with started(create_app(settings_of(locum, database_url=empty))) as client:
+            check = (await client.get("http://locum.test/readyz")).json()["checks"]["database"]
+    finally:
+        database.execute("DROP DATABASE empty WITH (FORCE)")
+    assert check["ok"] is False
+    assert "locum migrate" in check["detail"]
