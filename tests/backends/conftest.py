@@ -83,11 +83,11 @@ async def connect(backend: Fake, model: str) -> AsyncIterator[Connect]:
     """Makes clients: `connect(url=..., idle_timeout=...)`."""
     opened: list[Connections] = []
 
-    def make(url: str = backend.url, idle_timeout: float = 5, name: str = model) -> OpenAIBackend:
+    def make(url: str = backend.url, idle_timeout: float = 5, retries: int = RETRIES) -> OpenAIBackend:
         settings = Settings(backend_idle_timeout=idle_timeout, backend_connect_timeout=2)
         opened.append(Connections(settings))
         server = ModelServer("test", BackendSettings(url=url, api_key=API_KEY), opened[-1])
-        return OpenAIBackend(server, name, RetryPolicy(RETRIES, first_pause=0.001))
+        return OpenAIBackend(server, model, RetryPolicy(retries, first_pause=0.001))
 
     yield make
     for connections in opened:

@@ -264,8 +264,10 @@ async def test_no_answer_at_all(native: OpenAIBackend, script: Script) -> None:
     assert failure.code == "server_error"
 
 
-async def test_idle_connections_that_the_server_gave_up(native: OpenAIBackend, script: Script) -> None:
+async def test_idle_connections_that_the_server_gave_up(connect: Connect, script: Script) -> None:
+    """They cost no try."""
     script(Turn(text="a"), Turn(status=0), Turn(text="b"))
+    native = connect(retries=0)
     assert (await hear(native)).text == "a"
     assert (await hear(native)).text == "b"
 
@@ -378,7 +380,7 @@ async def test_cancelling_closes_the_connection(
 
 
 async def test_connections_are_used_again(connect: Connect) -> None:
-    with CompletionBackend() as alone:
+    with CompletionBackend(default=Turn(text="a", delay=0.005)) as alone:  # the end, too, comes after its [DONE]
         native = connect(alone.url)
         for _ in range(5):
             assert (await hear(native)).failure is None
