@@ -384,7 +384,7 @@ async def test_connections_are_used_again(connect: Connect) -> None:
         native = connect(alone.url)
         for _ in range(5):
             assert (await hear(native)).failure is None
-        assert len(alone._server.connections) == 1
+        assert alone.connections_accepted == 1
 
 
 async def test_many_at_once(native: OpenAIBackend, script: Script) -> None:

@@ -121,6 +121,11 @@ class CompletionBackend:
     def origin(self) -> str:
         return f"http://{self._server.host}:{self._server.port}"
 
+    @property
+    def connections_accepted(self) -> int:
+        """How many connections were made so far."""
+        return self._server.accepted
+
     def script(self, model: str, *turns: ScriptedTurn, repeat: bool = False) -> None:
         """Says what `model` will answer, in place of what was said before."""
         with self._changed:

@@ -95,6 +95,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self._transport)
+        self._server.accepted += 1
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._server.connections.discard(self._transport)
@@ -138,6 +139,8 @@ class HTTPServer:
         self.host = host
         self.port = port
         self.connections: set[asyncio.Transport] = set()
+        #: Connections made so far.
+        self.accepted = 0
         self.loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._thread = threading.Thread(target=self._run, name="fake-backend", daemon=True)
