@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import orjson
+import psycopg
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given
@@ -292,3 +293,18 @@ def test_what_was_written_is_read_at_once(client: OpenAI) -> None:
     for number in range(50):
         thread = client.beta.threads.create(metadata={"n": str(number)})
         assert client.beta.threads.retrieve(thread.id) == thread
+
+
+async def test_connections_that_the_database_has_closed(locum: Locum, database: psycopg.Connection) -> None:
+    others = [pid for (pid,) in database.execute("SELECT pid FROM pg_stat_activity")]
+    async with started(create_app(settings_of(locum, sweep_seconds=3600))) as client:
+        client.headers["Authorization"] = f"Bearer {locum.api_key}"
+        assert (await client.get("/assistants")).status_code == 200
+        mine = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL(%s)"
+        cut = database.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM ({mine}) AS mine", [others])
+        assert cut.rowcount > 0
+        with capture_logs():
+            first = await client.get("/assistants")
+        if first.status_code != 200:
+            error_of(first, 503)
+        assert (await client.get("/assistants")).status_code == 200
