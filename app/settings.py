@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         """The database URL with SQLAlchemy's driver named."""
         if self.database_url is None:
             raise MissingSetting("LOCUM_DATABASE_URL")
-        return "postgresql+psycopg://" + self.database_url.split("://", 1)[1]
+        return "postgresql+asyncpg://" + self.database_url.split("://", 1)[1]
 
     @property
     def required_redis_url(self) -> str:

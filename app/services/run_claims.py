@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy import Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -30,12 +30,8 @@ def _lease(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool] | None:
-    """Takes the next run that waits: queued, or in progress with a lapsed lease; None if there is none.
-
-    Fair over projects: the one with the fewest runs under way comes first, within it the run queued longest. Gives the
-    run, in progress and held under a new attempt, and whether it was taken over from a worker that is gone.
-    """
+def _next_waiting() -> Select[Run]:
+    """The run to claim next, locked: of the project with the fewest runs under way the one queued longest."""
     others = aliased(Run)
     load = (
         select(others.project_id, func.count().label("running"))
@@ -43,7 +39,7 @@ async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool]
         .group_by(others.project_id)
         .cte("load")
     )
-    statement = (
+    return (
         select(Run)
         .outerjoin(load, load.c.project_id == Run.project_id)
         .where(_CLAIMABLE)
@@ -51,7 +47,19 @@ async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool]
         .limit(1)
         .with_for_update(of=Run, skip_locked=True)
     )
-    run = (await session.execute(statement)).scalar_one_or_none()
+
+
+#: Made once: to build it takes SQLAlchemy longer than Postgres takes to answer it.
+_NEXT_WAITING: Final = _next_waiting()
+
+
+async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool] | None:
+    """Takes the next run that waits: queued, or in progress with a lapsed lease; None if there is none.
+
+    Fair over projects. Gives the run, in progress and held under a new attempt, and whether it was taken over from a
+    worker that is gone.
+    """
+    run = (await session.execute(_NEXT_WAITING)).scalar_one_or_none()
     if run is None:
         return None
     lease_expires_at = func.now() + _lease(lease_seconds)

@@ -4,7 +4,7 @@ A change is guarded in the SQL itself by the status and the attempt that the wri
 lost the run changes nothing and gets `RunLost`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -97,6 +97,7 @@ async def finish(
     to: str,
     *,
     new_attempt: bool = False,
+    steps: Sequence[RunStep] | None = None,
     drafts: Mapping[str, list[Json]] | None = None,
     last_error: Json | None = None,
     incomplete_details: Json | None = None,
@@ -104,12 +105,13 @@ async def finish(
 ) -> tuple[Run, list[RunEvent]]:
     """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
 
-    `drafts` holds the content of half-written messages by their id; `message_reason` says why they are incomplete, if
+    `steps` are all steps of the run, if the caller has them in `session` anyway. `drafts` holds the content of half-written messages by their id; `message_reason` says why they are incomplete, if
     it is not the run's ending. Gives the run and the events to append, in their
     order (contract, section 7). Raises as `transition` does.
     """
     at = now()
-    steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+    if steps is None:
+        steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
     open_steps = [step for step in steps if step.status == "in_progress"]
     messages = await _open_messages(session, open_steps)
     run = await transition(

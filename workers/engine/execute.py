@@ -100,13 +100,15 @@ class Execution:
 
     async def _take_turns(self) -> None:
         model = await self._process.backends.resolve(self._run.model)
+        is_new = self._run.attempt == 1
         while True:
             async with transaction(self._process.sessions) as session:
-                past = await history.read_past(session, self._run)
+                past = history.NOTHING if is_new else await history.read_past(session, self._run)
                 budget = request.prompt_budget(self._run, model, past.spent)
                 messages = await history.read_messages(session, self._run, budget)
             if past.turns_taken >= self._process.settings.run_max_turns:
                 raise BackendFailure("server_error", f"The run came to no end in {past.turns_taken} turns.")
+            is_new = False
             asked = request.build(self._run, model, messages, past)
             turn = self._turn = Turn(self._process.sessions, self._run, self.log, past.turns_taken)
             async with contextlib.aclosing(model.backend.stream(asked)) as answer:
@@ -143,7 +145,8 @@ class Execution:
         async with transaction(self._process.sessions) as session:
             session.add_all(turn.rows())
             events = turn.close_message(usage)
-            self._run, ending = await run_status.finish(session, self._run, "completed")
+            steps = turn.steps() if turn.number == 0 else None
+            self._run, ending = await run_status.finish(session, self._run, "completed", steps=steps)
         self.log.append(*events, *ending)
 
     async def _pause(self, turn: Turn, usage: Json) -> None:

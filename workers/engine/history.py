@@ -43,6 +43,10 @@ class Past:
         return any(turn.exchange is not None for turn in self.turns)
 
 
+#: The past of a new run.
+NOTHING: Final = Past([], 0, 0, Spent(0, 0))
+
+
 async def read_messages(session: AsyncSession, run: Run, budget: int) -> list[StoredMessage]:
     """The thread's messages: at least the newest that `budget` tokens hold, and the first one.
 
@@ -95,7 +99,7 @@ async def read_past(session: AsyncSession, run: Run) -> Past:
     """What `run` has done so far, from its steps and messages."""
     steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
     if not steps:
-        return Past([], 0, 0, Spent(0, 0))
+        return NOTHING
     written = select(Message.id, Message.content).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
     texts = {message_id: _plain(content) for message_id, content in await session.execute(written)}
     turns: dict[int, OwnTurn] = {}

@@ -146,6 +146,10 @@ class Turn:
             rows.append(self.calls.step)
         return rows
 
+    def steps(self) -> list[RunStep]:
+        """The steps that this turn has made."""
+        return [row for row in self.rows() if isinstance(row, RunStep)]
+
     def reason(self) -> FinishReason:
         """Why the model stopped."""
         return "stop" if self.end is None else self.end.reason
