@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import tomllib
@@ -100,12 +101,9 @@ def api(host: Host = None, port: Port = None) -> None:
 @app.command()
 def worker() -> None:
     """Run one worker process. Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
-    settings = _connected(_settings())
-    options = ["--pool=threads", f"--concurrency={settings.worker_concurrency}", "--loglevel", settings.log_level]
-    quiet = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
-    # Celery's warning of root is about pickled tasks; ours are JSON.
-    python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
-    command = [*python, "-m", "celery", "--quiet", "-A", "workers.main", "worker", *options, *quiet]
+    from app.embedded.processes import worker_command  # noqa: PLC0415
+
+    command = worker_command(_connected(_settings()))
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
 
 
@@ -222,6 +220,12 @@ def _wrong_settings(error: ValidationError) -> list[str]:
     return lines
 
 
+def _unreadable_setting(error: SettingsError) -> str:
+    """The line for a variable that should hold JSON; the error names it in quotes."""
+    name = re.search(r'"(\w+)"', str(error))
+    return f"LOCUM_{name[1].upper()}: not JSON ({error.__cause__})" if name else str(error)
+
+
 def _fail(*lines: str) -> NoReturn:
     for line in lines:
         typer.echo(f"locum: {without_secrets(line)}", err=True)
@@ -235,11 +239,13 @@ def main() -> None:
     except ValidationError as error:
         _fail(*_wrong_settings(error))
     except SettingsError as error:
-        _fail(f"{str(error).partition(chr(10))[0]}: {error.__cause__ or ''}".rstrip(": "))
+        _fail(_unreadable_setting(error))
     except tomllib.TOMLDecodeError as error:
         _fail(f"locum.toml: {error}")
     except (DBAPIError, ConnectionError, FileNotFoundError) as error:
         _fail(f"LOCUM_DATABASE_URL: {str(getattr(error, 'orig', error)).partition(chr(10))[0]}")
+    except OSError as error:
+        _fail(str(error))
     except (CannotStart, MissingSetting, migrations.MigrationError) as error:
         _fail(str(error))
 

@@ -22,19 +22,20 @@ def end(folder: Path, signals: Sequence[signal.Signals], seconds: float) -> None
     Raises `CannotStart` if one of them will not end. Blocks.
     """
     for number in signals:
-        _signal_all(_working_in(folder), number)
+        _signal_all(find(folder), number)
         deadline = time.monotonic() + seconds
-        while _working_in(folder):
+        while find(folder):
             if time.monotonic() > deadline:
                 break
             time.sleep(_POLL_SECONDS)
         else:
             return
-    pids = ", ".join(map(str, _working_in(folder)))
+    pids = ", ".join(map(str, find(folder)))
     raise CannotStart(f"an earlier server still works in {folder} and cannot be ended (process {pids})")
 
 
-def _working_in(folder: Path) -> list[int]:
+def find(folder: Path) -> list[int]:
+    """The servers whose current folder is `folder`."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it ended, or is another user's

@@ -57,7 +57,7 @@ def worker(settings: Settings, environment: Mapping[str, str]) -> Program:
 
     return Program(
         name="worker",
-        command=[sys.executable, "-m", "app.cli", "worker"],
+        command=worker_command(settings),
         environment=environment,
         prepare=forget_the_dead,
         is_ready=is_ready,
@@ -66,6 +66,17 @@ def worker(settings: Settings, environment: Mapping[str, str]) -> Program:
         warning=_WARNING,
         record=_RECORD,
     )
+
+
+def worker_command(settings: Settings) -> list[str]:
+    """The command that is a worker process."""
+    # Celery's warning of root is about pickled tasks; ours are JSON.
+    python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
+    celery = ["-m", "celery", "--quiet", "-A", "workers.main", "worker"]
+    size = ["--pool=threads", f"--concurrency={settings.worker_concurrency}", "--loglevel", settings.log_level]
+    # What workers tell each other: ours meet in the database.
+    alone = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
+    return [*python, *celery, *size, *alone]
 
 
 def model(port: int) -> Program:
