@@ -131,7 +131,7 @@ class Part:
                 try:
                     process = await self.start()
                     break
-                except CannotStart as error:
+                except (CannotStart, OSError) as error:
                     self._say(str(error))
 
     async def _spawn(self) -> Process:
