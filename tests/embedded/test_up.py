@@ -18,9 +18,6 @@ from tests.embedded.launched import Launched, locum
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import wait_for
 
-#: The client says so of all that Locum serves.
-pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def up(backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
