@@ -22,6 +22,8 @@ from app.schemas import runs as run_schemas
 
 #: How long the log may be silent before the run's row is asked, in seconds.
 _PATIENCE: Final = 2.0
+#: The same for a reader's first look: there is a log, and it answers at once, or there is none.
+_FIRST_PATIENCE: Final = 0.2
 #: Events told from the database are numbered from here, above any that a log can hold.
 _FROM_ROWS: Final = 2**32
 
@@ -42,15 +44,16 @@ async def stream(
     event.
     """
     reader = _Reader(sessions, events, run_id, after)
-    silent = 0.0
+    silent, patience = 0.0, _FIRST_PATIENCE
     async with events.subscribe(run_id, after) as subscription:
         while not reader.ended:
-            entries = await subscription.get(min(_PATIENCE, keep_alive))
+            entries = await subscription.get(patience)
+            patience = min(_PATIENCE, keep_alive)
             if entries:
                 silent = 0.0
                 yield reader.pass_on(entries)
                 continue
-            silent += min(_PATIENCE, keep_alive)
+            silent += patience
             told = await reader.look_at_rows()
             if told:
                 yield told
@@ -93,7 +96,8 @@ class _Reader:
                 return self._error(RunGone("The thread of this run was deleted.", code="thread_deleted"))
             if run.status not in (*TERMINAL, "requires_action"):
                 return b""
-            if self._log_is_whole and await self._log_goes_on(run):
+            if self._log_is_whole and (last := await self._last_entry(run)) is not None:
+                self.ended = last.place == self._place
                 return b""
             steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
             written = select(Message).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
@@ -101,15 +105,13 @@ class _Reader:
         self.ended = True
         return self._tell(run, _story(run, list(steps), messages))
 
-    async def _log_goes_on(self, run: Run) -> bool:
-        """Whether the log still holds the ending, so that it only has to be waited for."""
-        if self._place >= Place(run.attempt, _FROM_ROWS):
-            return False
+    async def _last_entry(self, run: Run) -> Entry | None:
+        """The log's ending of the run, if the log still has it and the reader is not past it."""
         try:
             last = await self._events.last_entry(run.id)
         except RedisError:
-            return False
-        return last is not None and last.name in ENDINGS and last.place > self._place
+            return None
+        return last if last is not None and last.name in ENDINGS and last.place >= self._place else None
 
     def _tell(self, run: Run, story: list[RunEvent]) -> bytes:
         frames = []

@@ -38,7 +38,7 @@ def answer(client: OpenAI, run: Run, *outputs: str) -> Run:
     assert run.required_action is not None
     calls = run.required_action.submit_tool_outputs.tool_calls
     return client.beta.threads.runs.submit_tool_outputs_and_poll(
-        run.id,
+        run_id=run.id,
         thread_id=run.thread_id,
         tool_outputs=[{"tool_call_id": call.id, "output": output} for call, output in zip(calls, outputs, strict=True)],
     )

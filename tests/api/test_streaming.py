@@ -307,7 +307,7 @@ class Recorder(AssistantEventHandler):
         self.hooks: list[str] = []
 
     def on_text_created(self, text: Text) -> None:
-        assert text.value == ""
+        assert text.annotations == []
         self.hooks.append("text_created")
 
     def on_text_delta(self, delta: TextDelta, snapshot: Text) -> None:
@@ -350,7 +350,7 @@ def test_event_handlers_of_the_client(client: OpenAI, model: str, script: Script
     ]
     second = Recorder()
     with client.beta.threads.runs.submit_tool_outputs_stream(
-        run.id,
+        run_id=run.id,
         thread_id=thread_id,
         tool_outputs=[
             {"tool_call_id": call.id, "output": "x"} for call in run.required_action.submit_tool_outputs.tool_calls

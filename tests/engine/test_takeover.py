@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 from openai import OpenAI
+from openai.types.beta.threads import Run
 
 from tests.api.test_functions import TIME, answer
 from tests.api.test_runs import start, texts, wait_until
@@ -24,13 +25,17 @@ def _a_worker_at_the_end(locum: Locum) -> Iterator[None]:
     locum.wait_until_ready()
 
 
+def wait_for_half_a_message(client: OpenAI, run: Run) -> None:
+    """Returns when the worker has begun to write."""
+    wait_for(lambda: len(client.beta.threads.messages.list(run.thread_id).data) == 2, "the half message")
+
+
 def test_a_run_whose_worker_is_killed_is_finished_by_another(
     client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
 ) -> None:
     script(Turn(text=["Half", " a word"], hang_after=1), Turn(text=["A whole ", "answer."]))
     run = start(client, model)
-    backend.wait_until_hanging(model)
-    wait_for(lambda: len(client.beta.threads.messages.list(run.thread_id).data) == 2, "the half message")
+    wait_for_half_a_message(client, run)
     locum.stop("worker", signal.SIGKILL)
     locum.start("worker", "worker")
     wait_until(client, run, "completed", 20)
@@ -104,7 +109,7 @@ def test_a_cancelled_run_whose_worker_is_killed_is_ended_by_the_sweep(
 ) -> None:
     script(Turn(text=["a", "b"], hang_after=1))
     run = start(client, model)
-    backend.wait_until_hanging(model)
+    wait_for_half_a_message(client, run)
     locum.processes["worker"].send_signal(signal.SIGSTOP)
     client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
     locum.stop("worker", signal.SIGKILL)
