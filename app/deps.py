@@ -1,4 +1,7 @@
-"""What routes ask for by name: `SessionDep`, `ProjectDep`, `PageDep` and the parts of the running process."""
+"""What routes ask for by name: `SessionDep`, `ProjectDep`, `PageDep` and the parts of the running process.
+
+All of them are coroutines: FastAPI would run a plain function in a thread.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -27,31 +30,31 @@ _V1_BETA = (
 )
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     """The settings of this process."""
     settings: Settings = request.app.state.settings
     return settings
 
 
-def get_sessions(request: Request) -> Sessions:
+async def get_sessions(request: Request) -> Sessions:
     """The maker of sessions, for what outlives the request's transaction: streams."""
     sessions: Sessions = request.app.state.sessions
     return sessions
 
 
-def get_redis(request: Request) -> Redis:
+async def get_redis(request: Request) -> Redis:
     """The connection to Redis."""
     redis: Redis = request.app.state.redis
     return redis
 
 
-def get_events(request: Request) -> EventLog:
+async def get_events(request: Request) -> EventLog:
     """The event logs of runs."""
     events: EventLog = request.app.state.events
     return events
 
 
-def get_backends(request: Request) -> Backends:
+async def get_backends(request: Request) -> Backends:
     """The model servers."""
     backends: Backends = request.app.state.backends
     return backends
@@ -101,7 +104,7 @@ async def require_beta(
 RequireBeta = Depends(require_beta)
 
 
-def get_page(
+async def get_page(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.backends.routing import Backends
 from app.db import migrate
-from app.db.session import transaction
+from app.db.session import Sessions, transaction
 from app.deps import BackendsDep, RedisDep, SessionsDep
 from app.queue import live_workers
 
@@ -39,7 +41,7 @@ class Health(BaseModel):
 class Checks:
     """One check a part: each gives what is the matter, or None."""
 
-    def __init__(self, sessions: SessionsDep, redis: RedisDep, backends: BackendsDep) -> None:
+    def __init__(self, sessions: Sessions, redis: Redis, backends: Backends) -> None:
         self._sessions = sessions
         self._redis = redis
         self._backends = backends
@@ -65,8 +67,9 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(checks: Annotated[Checks, Depends()], response: Response) -> Readiness:
+async def readyz(sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, response: Response) -> Readiness:
     """Asks all parts, side by side; 503 if one of them is not there."""
+    checks = Checks(sessions, redis, backends)
     parts = {
         "database": checks.database(),
         "redis": checks.redis(),

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Header, Response
 from fastapi.responses import StreamingResponse
 
+from app.db.session import Sessions
 from app.deps import (
     EventsDep,
     PageDep,
@@ -17,7 +18,7 @@ from app.deps import (
     ThreadId,
 )
 from app.errors import InvalidRequest
-from app.events import START, Place
+from app.events import START, EventLog, Place
 from app.json_body import JsonRoute
 from app.schemas.common import ListPage
 from app.schemas.runs import Run, RunCreate, RunModify, SubmitToolOutputs, ThreadAndRunCreate
@@ -29,10 +30,10 @@ router = APIRouter(prefix="/threads", tags=["Runs"], route_class=JsonRoute, depe
 class Streams:
     """Answers with the events of a run."""
 
-    def __init__(self, settings: SettingsDep, sessions: SessionsDep, events: EventsDep) -> None:
+    def __init__(self, sessions: Sessions, events: EventLog, keep_alive: float) -> None:
         self._sessions = sessions
         self._events = events
-        self._keep_alive = settings.event_keepalive_seconds
+        self._keep_alive = keep_alive
 
     def follow(self, run_id: str, after: Place) -> StreamingResponse:
         """The events behind `after`, up to the run's ending or its pause."""
@@ -41,7 +42,12 @@ class Streams:
         return StreamingResponse(frames, headers=headers, media_type="text/event-stream")
 
 
-StreamsDep = Annotated[Streams, Depends()]
+async def get_streams(settings: SettingsDep, sessions: SessionsDep, events: EventsDep) -> Streams:
+    """What answers with a stream."""
+    return Streams(sessions, events, settings.event_keepalive_seconds)
+
+
+StreamsDep = Annotated[Streams, Depends(get_streams)]
 
 
 @router.post("/runs", response_model=Run)
