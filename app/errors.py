@@ -5,7 +5,6 @@
     ├─ AuthenticationError 401
     ├─ NotFound            404      missing, or of another project: the same answer
     ├─ RequestTooLarge     413
-    ├─ BackendError        4xx/5xx  a passed-through answer of the model server
     └─ ServiceUnavailable  503
 
 Services raise them and know nothing of HTTP. Never 409: OpenAI's clients retry it (contract, section 1.2).
