@@ -205,7 +205,7 @@ def _settings(**options: Any) -> Settings:
 
 def _connected(settings: Settings) -> Settings:
     """`settings`, if they name a database and a Redis. Raises MissingSetting."""
-    _ = settings.sqlalchemy_url, settings.required_redis_url
+    _ = settings.required_database_url, settings.required_redis_url
     return settings
 
 

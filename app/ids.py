@@ -1,8 +1,8 @@
 """Prefixed object ids: `asst_...`, `thread_...`, as OpenAI's clients know them (opaque, prefix + 24 alphanumerics).
 
-The first eight characters hold the time of making in milliseconds, so that ids made later sort later (in the "C"
-collation). Clients must not rely on it; Locum does in one place: a page cursor whose object has been deleted since
-still has a place in the list (docs/decisions/0003-cursors-outlive-their-objects.md).
+The first nine characters hold the time of making in microseconds, so that ids made later sort later (in the "C"
+collation), those of one process in any case. Clients must not rely on it; Locum does in one place: a page cursor whose
+object has been deleted since still has a place in the list (docs/decisions/0003-cursors-outlive-their-objects.md).
 """
 
 import secrets
@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 #: In ASCII order, so that the text order of two ids is the order of their numbers.
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_TIME_CHARS = 8
-_RANDOM_CHARS = 16
+_TIME_CHARS = 9
+_RANDOM_CHARS = 15
 _MAKING_BEGAN = datetime(2023, 11, 1, tzinfo=UTC)
 
 ASSISTANT = "asst"
@@ -26,12 +26,26 @@ API_KEY = "key"
 REQUEST = "req"
 
 
+class _Clock:
+    """Microseconds since 1970 that never stand still: two calls give two times, the later one the higher."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def tick(self) -> int:
+        self._last = max(self._last + 1, time.time_ns() // 1_000)
+        return self._last
+
+
+_clock = _Clock()
+
+
 def new(prefix: str) -> str:
-    """Makes an id: `prefix`, an underscore, eight characters of time and sixteen of chance (95 bits)."""
-    millis = time.time_ns() // 1_000_000
+    """Makes an id: `prefix`, an underscore, nine characters of time and fifteen of chance (89 bits)."""
+    micros = _clock.tick()
     stamp = ""
     for _ in range(_TIME_CHARS):
-        millis, digit = divmod(millis, len(ALPHABET))
+        micros, digit = divmod(micros, len(ALPHABET))
         stamp = ALPHABET[digit] + stamp
     return f"{prefix}_{stamp}{''.join(secrets.choice(ALPHABET) for _ in range(_RANDOM_CHARS))}"
 
@@ -41,11 +55,11 @@ def made_at(object_id: str) -> datetime | None:
     _, _, body = object_id.partition("_")
     if len(body) != _TIME_CHARS + _RANDOM_CHARS or not all(c in ALPHABET for c in body):
         return None
-    millis = 0
+    micros = 0
     for char in body[:_TIME_CHARS]:
-        millis = millis * len(ALPHABET) + ALPHABET.index(char)
+        micros = micros * len(ALPHABET) + ALPHABET.index(char)
     try:
-        made = datetime.fromtimestamp(millis / 1000, UTC)
+        made = datetime.fromtimestamp(micros / 1_000_000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return made if _MAKING_BEGAN <= made else None
+    return made if made >= _MAKING_BEGAN else None

@@ -122,11 +122,11 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def sqlalchemy_url(self) -> str:
-        """The database URL with SQLAlchemy's driver named."""
+    def required_database_url(self) -> str:
+        """The database URL as the drivers want it."""
         if self.database_url is None:
             raise MissingSetting("LOCUM_DATABASE_URL")
-        return "postgresql+asyncpg://" + self.database_url.split("://", 1)[1]
+        return self.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
 
     @property
     def required_redis_url(self) -> str:

@@ -4,10 +4,10 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.models  # noqa: F401 - registers the tables
 from app.db.base import Base
+from app.db.session import create_engine
 from app.settings import Settings
 
 
@@ -20,7 +20,7 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_by_settings() -> None:
     """For Alembic's own command line."""
-    async with create_async_engine(Settings().sqlalchemy_url).connect() as connection:
+    async with create_engine(Settings()).connect() as connection:
         await connection.run_sync(migrate)
 
 

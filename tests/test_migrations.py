@@ -12,8 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import app.models  # noqa: F401 - registers the tables
 from app.db import migrate
@@ -36,8 +35,10 @@ def settings(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Settings]
 @pytest.fixture
 async def connection(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """A connection to it."""
-    async with create_async_engine(settings.sqlalchemy_url, poolclass=NullPool).connect() as opened:
+    engine = create_engine(settings)
+    async with engine.connect() as opened:
         yield opened
+    await engine.dispose()
 
 
 def _differences(connection: Connection) -> list[object]:

@@ -9,9 +9,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.session import create_engine
 from app.settings import Settings
 
 #: Any number that is ours alone: "locum" in ASCII.
@@ -26,14 +26,17 @@ async def upgrade(settings: Settings) -> None:
     """Migrates the database of `settings` to `head()`; does nothing if it is there already.
 
     One process at a time does it, the others wait for it: several may start at once on one database. Raises
-    `MigrationError`, or SQLAlchemy's DBAPIError or OSError if the database cannot be reached.
+    `MigrationError`, or SQLAlchemy's DBAPIError if the database cannot be reached.
     """
-    engine = create_async_engine(settings.sqlalchemy_url, poolclass=NullPool)
-    async with engine.connect() as guard, engine.connect() as connection:
-        await guard.execution_options(isolation_level="AUTOCOMMIT")
-        # Held by the session: it ends with the connection, however that ends.
-        await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-        await connection.run_sync(_upgrade)
+    engine = create_engine(settings)
+    try:
+        async with engine.connect() as guard, engine.connect() as connection:
+            await guard.execution_options(isolation_level="AUTOCOMMIT")
+            # Held by the session: it ends with the connection, however that ends.
+            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
 
 
 def _upgrade(connection: Connection) -> None:

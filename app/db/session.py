@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import asyncpg
+import orjson
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -23,14 +25,29 @@ _IDLE_SECONDS: Final = 1.0
 
 def create_engine(settings: Settings) -> AsyncEngine:
     """The engine of this process, with a bounded pool; connections are opened when they are first wanted."""
+
+    async def connect() -> asyncpg.Connection:
+        # asyncpg reads the URL itself: it knows libpq's parameters (sslmode, application_name), SQLAlchemy does not.
+        try:
+            return await asyncpg.connect(settings.required_database_url)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise OperationalError("connect", None, error) from error
+
     engine = create_async_engine(
-        settings.sqlalchemy_url,
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        json_serializer=_json,
+        json_deserializer=orjson.loads,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout,
     )
     _test_idle_connections(engine)
     return engine
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _test_idle_connections(engine: AsyncEngine) -> None:
@@ -44,7 +61,7 @@ def _test_idle_connections(engine: AsyncEngine) -> None:
         record.info[_RETURNED] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def test_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    def test_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
         if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < _IDLE_SECONDS:
             return
         dialect = engine.dialect

@@ -26,11 +26,9 @@ async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.Me
         return []
     await _refuse_too_many(session, thread, len(bodies))
     at = now()
-    # In the order of their ids as well, so that a deleted one still marks its place between the others.
-    new_ids = sorted(ids.new(ids.MESSAGE) for _ in bodies)
     messages = [
         Message(
-            id=message_id,
+            id=ids.new(ids.MESSAGE),
             project_id=thread.project_id,
             thread_id=thread.id,
             created_at=at,
@@ -41,7 +39,7 @@ async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.Me
             attachments=[attachment.model_dump() for attachment in body.attachments or ()],
             metadata_=body.metadata or {},
         )
-        for message_id, body in zip(new_ids, bodies, strict=True)
+        for body in bodies
     ]
     session.add_all(messages)
     await session.flush()

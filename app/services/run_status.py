@@ -105,9 +105,9 @@ async def finish(
 ) -> tuple[Run, list[RunEvent]]:
     """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
 
-    `steps` are all steps of the run, if the caller has them in `session` anyway. `drafts` holds the content of half-written messages by their id; `message_reason` says why they are incomplete, if
-    it is not the run's ending. Gives the run and the events to append, in their
-    order (contract, section 7). Raises as `transition` does.
+    `steps` are all steps of the run, if the caller has them in `session` anyway. `drafts` holds the content of
+    half-written messages by their id; `message_reason` says why they are incomplete, if it is not the run's ending.
+    Gives the run and the events to append, in their order (contract, section 7). Raises as `transition` does.
     """
     at = now()
     if steps is None:

@@ -124,13 +124,8 @@ def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) 
         raise InvalidRequest(f"Tool choice '{name}' not found in 'tools' parameter.", param="tool_choice")
 
 
-async def active_on(session: AsyncSession, thread_id: str) -> str | None:
-    """The id of the active run of a thread, if it has one."""
-    return await session.scalar(select(Run.id).where(Run.thread_id == thread_id, Run.status.in_(ACTIVE)))
-
-
 async def _refuse_second_run(session: AsyncSession, thread: Thread) -> None:
-    active = await active_on(session, thread.id)
+    active = await threads.active_run(session, thread.id)
     if active is not None:
         raise InvalidRequest(f"Thread {thread.id} already has an active run {active}.")
 
