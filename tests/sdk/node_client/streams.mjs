@@ -1,6 +1,7 @@
 // Streamed runs, by the helpers of the client and without them.
 
 import assert from 'node:assert/strict';
+import OpenAI from 'openai';
 import { AssistantStream } from 'openai/lib/AssistantStream';
 import { all, textOf, withoutRepeats } from './bench.mjs';
 import { Recorder } from './recorder.mjs';
@@ -99,6 +100,18 @@ async function aFailureEndsTheStream(bench) {
   assert.deepEqual([run.status, run.last_error.code], ['failed', 'server_error']);
 }
 
+async function aThreadThatIsDeletedIsAnErrorInItsStream(bench) {
+  const hanging = { text: ['half', 'whole'], hang_after: 1 };
+  const { assistant_id, thread_id } = await bench.ready(await bench.model(hanging));
+  const { threads } = bench.client.beta;
+  const stream = threads.runs.stream(thread_id, { assistant_id });
+  stream.on('textDelta', () => threads.delete(thread_id));
+  await assert.rejects(
+    stream.finalRun(),
+    (error) => error instanceof OpenAI.APIError && error.code === 'thread_deleted',
+  );
+}
+
 export const scenarios = Object.entries({
   'the events of an AssistantStream': theEventsOfAnAssistantStream,
   'a thread is made with its streamed run': aThreadIsMadeWithItsStreamedRun,
@@ -107,4 +120,5 @@ export const scenarios = Object.entries({
   'a cancel ends the stream': aCancelEndsTheStream,
   'a reader that goes away does not stop the run': aReaderThatGoesAwayDoesNotStopTheRun,
   'a failure ends the stream': aFailureEndsTheStream,
+  'a thread that is deleted is an error in its stream': aThreadThatIsDeletedIsAnErrorInItsStream,
 });

@@ -1,9 +1,10 @@
 """Streamed runs, by the helpers of the client and without them."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from openai import AssistantEventHandler, AsyncAssistantEventHandler
+from openai import APIError, AssistantEventHandler, AsyncAssistantEventHandler
 
 from tests.sdk.python_client.bench import Bench, Scenario, equal, text_of, without_repeats
 from tests.sdk.python_client.handlers import AsyncRecorder, Recorder
@@ -127,6 +128,28 @@ def a_failure_ends_the_stream(bench: Bench) -> None:
     equal((run.status, run.last_error.code), ("failed", "server_error"))
 
 
+def a_thread_that_is_deleted_is_an_error_in_its_stream(bench: Bench) -> None:
+    threads = bench.client.beta.threads
+    hanging: Any = {"text": ["half", "whole"], "hang_after": 1}
+    assistant_id, thread_id = bench.ready(bench.model(hanging, hanging))
+    other = threads.create(messages=[{"role": "user", "content": "Hi"}]).id
+    with threads.runs.create(thread_id, assistant_id=assistant_id, stream=True) as events:
+        equal(_code_of_error(events, lambda: threads.delete(thread_id)), "thread_deleted")
+    with threads.runs.stream(thread_id=other, assistant_id=assistant_id) as stream:
+        equal(_code_of_error(stream, lambda: threads.delete(other)), "thread_deleted")
+
+
+def _code_of_error(events: Iterable[Any], interrupt: Callable[[], Any]) -> str | None:
+    """The code of the error that `events` end with; `interrupt` is called at the first delta."""
+    try:
+        for event in events:
+            if event.event == "thread.message.delta":
+                interrupt()
+    except APIError as error:
+        return error.code
+    raise AssertionError("the stream ended without an error")
+
+
 SCENARIOS: list[Scenario] = [
     an_event_handler_is_called,
     an_asynchronous_event_handler_is_called,
@@ -135,4 +158,5 @@ SCENARIOS: list[Scenario] = [
     events_are_read_without_a_helper,
     a_cancel_ends_the_stream,
     a_failure_ends_the_stream,
+    a_thread_that_is_deleted_is_an_error_in_its_stream,
 ]
