@@ -40,7 +40,7 @@ def test_a_conversation_polled_and_streamed(local: OpenAI) -> None:
         thread_id=thread.id, assistant_id=assistant.id, max_completion_tokens=256, temperature=0
     ) as stream:
         pieces = list(stream.text_deltas)
-    assert len(pieces) > 1
+    assert pieces
     newest = beta.threads.messages.list(thread.id).data[0]
     assert text_of(newest) == "".join(pieces)
     assert newest.role == "assistant"

@@ -51,6 +51,11 @@ export class Bench {
     return { assistant_id: id, thread_id: thread.id };
   }
 
+  /** Lets the answers of `model` that hang (`hang_after`) go on. */
+  async release(model) {
+    await this.#control('POST', `/release/${model}`);
+  }
+
   async #control(method, path, body) {
     const response = await fetch(this.#backend + path, { method, body: body && JSON.stringify(body) });
     assert.equal(response.status, 200);

@@ -70,6 +70,10 @@ class Bench:
         equal(wrong, [])
         return [request["body"] for request in requests]
 
+    def release(self, model: str) -> None:
+        """Lets the answers of `model` that hang (`hang_after`) go on."""
+        self._control("POST", f"/release/{model}")
+
     def _control(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._backend + path, data, method=method)
