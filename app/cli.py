@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import migrate as migrations
 from app.db.session import create_engine, create_sessions, transaction
 from app.embedded.connect import with_running_stack
-from app.embedded.errors import CannotStart
+from app.embedded.errors import CannotStart, reason
 from app.services import projects
 from app.settings import MissingSetting, Settings
 from app.telemetry import configure_logging, without_secrets
@@ -242,8 +242,8 @@ def main() -> None:
         _fail(_unreadable_setting(error))
     except tomllib.TOMLDecodeError as error:
         _fail(f"locum.toml: {error}")
-    except (DBAPIError, ConnectionError, FileNotFoundError) as error:
-        _fail(f"LOCUM_DATABASE_URL: {str(getattr(error, 'orig', error)).partition(chr(10))[0]}")
+    except DBAPIError as error:
+        _fail(f"LOCUM_DATABASE_URL: {reason(error)}")
     except OSError as error:
         _fail(str(error))
     except (CannotStart, MissingSetting, migrations.MigrationError) as error:

@@ -20,8 +20,10 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_by_settings() -> None:
     """For Alembic's own command line."""
-    async with create_engine(Settings()).connect() as connection:
+    engine = create_engine(Settings())
+    async with engine.connect() as connection:
         await connection.run_sync(migrate)
+    await engine.dispose()
 
 
 given: Connection | None = context.config.attributes.get("connection")

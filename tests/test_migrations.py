@@ -93,5 +93,9 @@ async def test_what_is_pending_is_said(settings: Settings) -> None:
         await migrate.upgrade(settings)
 
 
+async def test_a_pool_of_one_connection_will_do(settings: Settings) -> None:
+    await migrate.upgrade(settings.model_copy(update={"database_pool_size": 1, "database_pool_timeout": 1}))
+
+
 def test_the_migrations_are_part_of_the_package() -> None:
     assert Path(migrate._config().get_main_option("script_location") or "").joinpath("env.py").exists()

@@ -30,10 +30,10 @@ async def upgrade(settings: Settings) -> None:
     """
     engine = create_engine(settings)
     try:
-        async with engine.connect() as guard, engine.connect() as connection:
-            await guard.execution_options(isolation_level="AUTOCOMMIT")
-            # Held by the session: it ends with the connection, however that ends.
-            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        async with engine.connect() as connection:
+            # Held by the session, not the transaction: it ends with the connection, however that ends.
+            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            await connection.commit()
             await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()

@@ -18,6 +18,7 @@ from app.backends.routing import Backends
 from app.db import migrate
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
+from app.embedded.errors import reason
 from app.queue import live_workers
 from app.settings import DEFAULT_BACKEND, MissingSetting, Settings
 from app.telemetry import without_secrets
@@ -61,7 +62,7 @@ async def _find(part: str, check: Awaitable[str]) -> Finding:
     except TimeoutError:
         problem = f"no answer within {_SECONDS:g} seconds"
     except (Wrong, MissingSetting, SQLAlchemyError, RedisError, OSError) as error:
-        problem = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        problem = reason(error)
     return Finding(part, ok=False, detail=without_secrets(problem))
 
 

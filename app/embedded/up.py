@@ -10,7 +10,7 @@ from app.backends.routing import Backends
 from app.db.migrate import MigrationError, upgrade
 from app.db.redis import create_redis
 from app.embedded import first_key, local_model, ports, processes
-from app.embedded.errors import CannotStart
+from app.embedded.errors import CannotStart, reason
 from app.embedded.folder import DataFolder
 from app.embedded.logs import Say
 from app.embedded.postgres import Postgres
@@ -105,16 +105,15 @@ class _Start:
             try:
                 await redis.ping()
             except (RedisError, OSError) as error:
-                raise CannotStart(f"LOCUM_REDIS_URL: {error}") from None
+                raise CannotStart(f"LOCUM_REDIS_URL: {reason(error)}") from None
 
     async def migrations(self) -> None:
         try:
             await upgrade(self.settings)
         except MigrationError as error:
             raise CannotStart(str(error)) from None
-        except (DBAPIError, OSError) as error:
-            why = str(getattr(error, "orig", error)).partition("\n")[0]
-            raise CannotStart(f"LOCUM_DATABASE_URL: {why}") from None
+        except DBAPIError as error:
+            raise CannotStart(f"LOCUM_DATABASE_URL: {reason(error)}") from None
 
     async def own_processes(self) -> None:
         """The model, where no other is named, the worker and the API: all at once, since none waits for another."""
