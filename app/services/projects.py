@@ -2,8 +2,9 @@
 
 import hashlib
 import secrets
+from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
@@ -71,10 +72,15 @@ async def revoke_key(session: AsyncSession, key_id: str) -> bool:
     return await session.scalar(query.returning(ApiKey.id)) is not None
 
 
+#: Asked in every request, so made once.
+_PROJECT_OF_KEY: Final = select(ApiKey.project_id).where(
+    ApiKey.sha256 == bindparam("sha256"), ApiKey.revoked_at.is_(None)
+)
+
+
 async def project_of_key(session: AsyncSession, key: str) -> str | None:
     """The id of the project that a key opens; None for an unknown or revoked one."""
-    query = select(ApiKey.project_id).where(ApiKey.sha256 == digest(key), ApiKey.revoked_at.is_(None))
-    return await session.scalar(query)
+    return await session.scalar(_PROJECT_OF_KEY, {"sha256": digest(key)})
 
 
 def new_key() -> str:

@@ -26,10 +26,6 @@ _UNHELD = or_(Run.lease_expires_at.is_(None), Run.lease_expires_at <= func.now()
 _CLAIMABLE = and_(Run.status.in_(("queued", "in_progress")), _UNHELD, Run.expires_at > func.now())
 
 
-def _lease(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
-
-
 def _next_waiting() -> Select[Run]:
     """The run to claim next, locked: of the project with the fewest runs under way the one queued longest."""
     others = aliased(Run)
@@ -62,16 +58,14 @@ async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool]
     run = (await session.execute(_NEXT_WAITING)).scalar_one_or_none()
     if run is None:
         return None
-    lease_expires_at = func.now() + _lease(lease_seconds)
+    lease = timedelta(seconds=lease_seconds)
     if run.status == "queued":
-        claimed = await run_status.transition(
-            session, run, "in_progress", new_attempt=True, lease_expires_at=lease_expires_at
-        )
-        return claimed, False
+        await run_status.transition(session, run, "in_progress", new_attempt=True, lease=lease)
+        return run, False
     takeover = (
         update(Run)
         .where(Run.id == run.id)
-        .values(attempt=Run.attempt + 1, lease_expires_at=lease_expires_at)
+        .values(attempt=Run.attempt + 1, lease_expires_at=func.now() + lease)
         .returning(Run)
         .execution_options(populate_existing=True, synchronize_session=False)
     )
@@ -83,7 +77,7 @@ async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: f
     statement = (
         update(Run)
         .where(tuple_(Run.id, Run.attempt).in_(list(held.items())), Run.status.in_(("in_progress", "cancelling")))
-        .values(lease_expires_at=func.now() + _lease(lease_seconds))
+        .values(lease_expires_at=func.now() + timedelta(seconds=lease_seconds))
         .returning(Run.id, Run.status)
         .execution_options(synchronize_session=False)
     )
@@ -131,8 +125,8 @@ async def end_overdue(session: AsyncSession) -> int:
             [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
         )
         ending = "cancelled" if run.status == "cancelling" else "expired"
-        ended, events = await run_status.finish(session, run, ending, new_attempt=True)
-        events_after_commit(session, ended.id, ended.attempt, before + events)
+        events = await run_status.finish(session, run, ending, new_attempt=True)
+        events_after_commit(session, run.id, run.attempt, before + events)
     return len(runs)
 
 

@@ -5,11 +5,13 @@ lost the run changes nothing and gets `RunLost`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Executable, Interval, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.base import Json, now
 from app.events import RunEvent, event
@@ -55,26 +57,53 @@ def _consequences(to: str, at: datetime) -> Json:
     return changes
 
 
-async def transition(session: AsyncSession, run: Run, to: str, *, new_attempt: bool = False, **values: Any) -> Run:
-    """Changes the status of `run` to `to`, with the times that follow and `values` besides; gives the new row.
+_AS_KNOWN: Final = (
+    Run.id == bindparam("known_id"),
+    Run.status == bindparam("known_status"),
+    Run.attempt == bindparam("known_attempt"),
+)
+
+
+def _known(run: Run) -> dict[str, Any]:
+    return {"known_id": run.id, "known_status": run.status, "known_attempt": run.attempt}
+
+
+@cache
+def _change(columns: tuple[str, ...], with_lease: bool) -> Executable:
+    """Changes `columns` of a run that is as known. Kept: to build it takes longer than to have it executed."""
+    values: dict[str, ColumnElement[Any]] = {name: bindparam(name) for name in columns}
+    if with_lease:
+        values["lease_expires_at"] = func.now() + bindparam("lease", type_=Interval())
+    change = update(Run).where(*_AS_KNOWN).values(values).returning(Run.id)
+    return change.execution_options(synchronize_session=False)
+
+
+_HOLD: Final = select(Run.id).where(*_AS_KNOWN).with_for_update(read=True)
+
+
+async def transition(
+    session: AsyncSession,
+    run: Run,
+    to: str,
+    *,
+    new_attempt: bool = False,
+    lease: timedelta | None = None,
+    **values: Any,
+) -> None:
+    """Changes the status of `run` to `to`, in the database and in `run`, with the times that follow and `values`.
 
     `run` is the row as the caller knows it, whatever session it came from. `new_attempt` takes the run out of the
-    hands of whoever held it. Raises RunLost if the row is not as known, ValueError if no run may change so.
+    hands of whoever held it; `lease` says for how long the new holder has it. Raises RunLost if the row is not as
+    known, ValueError if no run may change so.
     """
     if to not in TRANSITIONS[run.status]:
         raise ValueError(f"a run that is {run.status} cannot become {to}")
     changes = _consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
-    statement = (
-        update(Run)
-        .where(Run.id == run.id, Run.status == run.status, Run.attempt == run.attempt)
-        .values(changes)
-        .returning(Run)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    row = (await session.execute(statement)).scalar_one_or_none()
-    if row is None:
+    parameters = changes | _known(run) | ({} if lease is None else {"lease": lease})
+    if await session.scalar(_change(tuple(changes), lease is not None), parameters) is None:
         raise RunLost(run.id)
-    return row
+    for name, value in changes.items():
+        set_committed_value(run, name, value)
 
 
 async def hold(session: AsyncSession, run: Run) -> None:
@@ -82,12 +111,7 @@ async def hold(session: AsyncSession, run: Run) -> None:
 
     Every transaction of a worker begins with this or is a `transition`.
     """
-    statement = (
-        select(Run.id)
-        .where(Run.id == run.id, Run.status == run.status, Run.attempt == run.attempt)
-        .with_for_update(read=True)
-    )
-    if (await session.execute(statement)).scalar_one_or_none() is None:
+    if await session.scalar(_HOLD, _known(run)) is None:
         raise RunLost(run.id)
 
 
@@ -102,19 +126,19 @@ async def finish(
     last_error: Json | None = None,
     incomplete_details: Json | None = None,
     message_reason: str | None = None,
-) -> tuple[Run, list[RunEvent]]:
+) -> list[RunEvent]:
     """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
 
     `steps` are all steps of the run, if the caller has them in `session` anyway. `drafts` holds the content of
     half-written messages by their id; `message_reason` says why they are incomplete, if it is not the run's ending.
-    Gives the run and the events to append, in their order (contract, section 7). Raises as `transition` does.
+    Gives the events to append, in their order (contract, section 7). Raises as `transition` does.
     """
     at = now()
     if steps is None:
         steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
     open_steps = [step for step in steps if step.status == "in_progress"]
     messages = await _open_messages(session, open_steps)
-    run = await transition(
+    await transition(
         session,
         run,
         to,
@@ -134,7 +158,7 @@ async def finish(
     for step in steps:
         step.expires_at = None
     events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
-    return run, events
+    return events
 
 
 async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -> dict[str, Message]:

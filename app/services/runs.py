@@ -187,13 +187,13 @@ async def cancel(session: AsyncSession, project_id: str, thread_id: str, run_id:
     if run.status not in ACTIVE or run.status == "cancelling":
         raise InvalidRequest(f"Cannot cancel run with status '{run.status}'.")
     at_work = run.lease_expires_at is not None and run.lease_expires_at > now()
-    run = await run_status.transition(session, run, "cancelling", new_attempt=not at_work)
+    await run_status.transition(session, run, "cancelling", new_attempt=not at_work)
     answer = schemas.Run.model_validate(run)
     if at_work:
         stop_after_commit(session, run.id)
     else:
         cancelling = event("thread.run.cancelling", answer)
-        run, events = await run_status.finish(session, run, "cancelled")
+        events = await run_status.finish(session, run, "cancelled")
         events_after_commit(session, run.id, run.attempt, [cancelling, *events])
     return answer
 
@@ -214,7 +214,7 @@ async def submit_tool_outputs(
         raise InvalidRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
     outputs = {output.tool_call_id: output.output or "" for output in body.tool_outputs}
     step = await _close_calls(session, run, outputs)
-    run = await run_status.transition(session, run, "queued", new_attempt=True, queued_at=now(), usage=None)
+    await run_status.transition(session, run, "queued", new_attempt=True, queued_at=now(), usage=None)
     events = [
         event("thread.run.step.completed", step_schemas.RunStep.model_validate(step)),
         event("thread.run.queued", schemas.Run.model_validate(run)),

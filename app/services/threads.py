@@ -1,6 +1,8 @@
 """Threads, and what is done to one as a whole: locking it, adding a message, deleting it with all it holds."""
 
-from sqlalchemy import select
+from typing import Final
+
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
@@ -49,9 +51,13 @@ async def _find(session: AsyncSession, project_id: str, thread_id: str, *, lock:
     return thread
 
 
+#: Asked for every run and message, so made once.
+_ACTIVE_RUN: Final = select(Run.id).where(Run.thread_id == bindparam("thread_id"), Run.status.in_(ACTIVE))
+
+
 async def active_run(session: AsyncSession, thread_id: str) -> str | None:
     """The id of the run that keeps others, and messages, off a thread, if there is one."""
-    return await session.scalar(select(Run.id).where(Run.thread_id == thread_id, Run.status.in_(ACTIVE)))
+    return await session.scalar(_ACTIVE_RUN, {"thread_id": thread_id})
 
 
 async def add_message(

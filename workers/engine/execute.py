@@ -146,7 +146,7 @@ class Execution:
             session.add_all(turn.rows())
             events = turn.close_message(usage)
             steps = turn.steps() if turn.number == 0 else None
-            self._run, ending = await run_status.finish(session, self._run, "completed", steps=steps)
+            ending = await run_status.finish(session, self._run, "completed", steps=steps)
         self.log.append(*events, *ending)
 
     async def _pause(self, turn: Turn, usage: Json) -> None:
@@ -154,9 +154,8 @@ class Execution:
         async with transaction(self._process.sessions) as session:
             session.add_all(turn.rows())
             calls = turn.keep_calls(usage)
-            self._run = await run_status.transition(
-                session, self._run, "requires_action", required_action=function.required_action(calls)
-            )
+            required_action = function.required_action(calls)
+            await run_status.transition(session, self._run, "requires_action", required_action=required_action)
         self.log.append(event("thread.run.requires_action", run_schemas.Run.model_validate(self._run)))
 
     async def _refuse_calls(self, turn: Turn, usage: Json, complaint: str, past: history.Past) -> None:
@@ -180,7 +179,7 @@ class Execution:
             if self._turn is not None:
                 await self._turn.keep(session, usage)
                 drafts = self._turn.drafts()
-            self._run, events = await run_status.finish(session, self._run, to, drafts=drafts, **details)
+            events = await run_status.finish(session, self._run, to, drafts=drafts, **details)
         self.log.append(*events)
 
     async def _interrupted(self, interruption: Interrupted) -> None:

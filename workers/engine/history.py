@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json
@@ -59,32 +59,45 @@ async def read_messages(session: AsyncSession, run: Run, budget: int) -> list[St
     return [StoredMessage(role, content) for _, role, content in reversed(newest)]
 
 
-def _before_run(run: Run) -> Select[int, str, list[Json]]:
-    return (
-        select(Message.seq, Message.role, Message.content)
-        .where(Message.thread_id == run.thread_id, or_(Message.run_id.is_(None), Message.run_id != run.id))
-        .order_by(Message.seq.desc())
+#: The messages of the thread that the run has not written itself, newest first. Kept, with those made of it: to build
+#: a statement takes longer than to have it executed.
+_OTHERS: Final = (
+    select(Message.seq, Message.role, Message.content)
+    .where(
+        Message.thread_id == bindparam("thread_id"),
+        or_(Message.run_id.is_(None), Message.run_id != bindparam("run_id")),
     )
+    .order_by(Message.seq.desc())
+)
+_NEWEST: Final = _OTHERS.limit(bindparam("limit"))
+_OLDER: Final = _NEWEST.where(Message.seq < bindparam("seq"))
+_FIRST: Final = _OTHERS.where(
+    Message.seq == select(func.min(Message.seq)).where(Message.thread_id == bindparam("thread_id")).scalar_subquery()
+)
+
+
+def _of(run: Run, **more: int) -> dict[str, str | int]:
+    return {"thread_id": run.thread_id, "run_id": run.id, **more}
 
 
 async def _newest(session: AsyncSession, run: Run, limit: int) -> list[tuple[int, str, list[Json]]]:
-    return list((await session.execute(_before_run(run).limit(limit))).tuples())
+    return list((await session.execute(_NEWEST, _of(run, limit=limit))).tuples())
 
 
 async def _as_many_as_fit(session: AsyncSession, run: Run, budget: int) -> list[tuple[int, str, list[Json]]]:
     found: list[tuple[int, str, list[Json]]] = []
     left = budget
     while left > 0:
-        statement = _before_run(run).limit(_PAGE)
         if found:
-            statement = statement.where(Message.seq < found[-1][0])
-        page = list((await session.execute(statement)).tuples())
+            answer = await session.execute(_OLDER, _of(run, limit=_PAGE, seq=found[-1][0]))
+        else:
+            answer = await session.execute(_NEWEST, _of(run, limit=_PAGE))
+        page = list(answer.tuples())
         found += page
         left -= sum(_at_least(content) for _, _, content in page)
         if len(page) < _PAGE:
             return found
-    first = select(func.min(Message.seq)).where(Message.thread_id == run.thread_id).scalar_subquery()
-    oldest = (await session.execute(_before_run(run).where(Message.seq == first))).tuples().one_or_none()
+    oldest = (await session.execute(_FIRST, _of(run))).tuples().one_or_none()
     if oldest is not None and oldest[0] < found[-1][0]:
         found.append(oldest)
     return found
