@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
+import asyncpg
 
 from app.embedded import identity, leftovers
 from app.embedded.errors import CannotStart
@@ -121,15 +120,14 @@ class Postgres:
     async def _is_ready(self) -> bool:
         """Whether it takes connections; makes Locum's database when it does."""
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                self._url("postgres"), autocommit=True, connect_timeout=2
-            )
-        except psycopg.OperationalError:
+            connection = await asyncpg.connect(self._url("postgres"), timeout=2)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        async with connection:
-            known = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
-            if await known.fetchone() is None:
-                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+        try:
+            if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", _DATABASE) is None:
+                await connection.execute(f'CREATE DATABASE "{_DATABASE}"')
+        finally:
+            await connection.close()
         return True
 
 
