@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TIME_CHARS = 9
 _RANDOM_CHARS = 15
+#: Enough that the remainder by 62**15 is as good as even.
+_RANDOM_BYTES = 20
 _MAKING_BEGAN = datetime(2023, 11, 1, tzinfo=UTC)
 
 ASSISTANT = "asst"
@@ -47,7 +49,11 @@ def new(prefix: str) -> str:
     for _ in range(_TIME_CHARS):
         micros, digit = divmod(micros, len(ALPHABET))
         stamp = ALPHABET[digit] + stamp
-    return f"{prefix}_{stamp}{''.join(secrets.choice(ALPHABET) for _ in range(_RANDOM_CHARS))}"
+    chance = int.from_bytes(secrets.token_bytes(_RANDOM_BYTES))
+    for _ in range(_RANDOM_CHARS):
+        chance, digit = divmod(chance, len(ALPHABET))
+        stamp += ALPHABET[digit]
+    return f"{prefix}_{stamp}"
 
 
 def made_at(object_id: str) -> datetime | None:

@@ -64,7 +64,8 @@ _AS_KNOWN: Final = (
 )
 
 
-def _known(run: Run) -> dict[str, Any]:
+def known(run: Run) -> dict[str, Any]:
+    """What the caller knows of `run`, as the parameters of HELD and its like."""
     return {"known_id": run.id, "known_status": run.status, "known_attempt": run.attempt}
 
 
@@ -78,7 +79,8 @@ def _change(columns: tuple[str, ...], with_lease: bool) -> Executable:
     return change.execution_options(synchronize_session=False)
 
 
-_HOLD: Final = select(Run.id).where(*_AS_KNOWN).with_for_update(read=True)
+#: Finds the run if it is as known, and keeps it so until the end of the transaction.
+HELD: Final = select(Run.id).where(*_AS_KNOWN).with_for_update(read=True)
 
 
 async def transition(
@@ -99,7 +101,7 @@ async def transition(
     if to not in TRANSITIONS[run.status]:
         raise ValueError(f"a run that is {run.status} cannot become {to}")
     changes = _consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
-    parameters = changes | _known(run) | ({} if lease is None else {"lease": lease})
+    parameters = changes | known(run) | ({} if lease is None else {"lease": lease})
     if await session.scalar(_change(tuple(changes), lease is not None), parameters) is None:
         raise RunLost(run.id)
     for name, value in changes.items():
@@ -111,7 +113,7 @@ async def hold(session: AsyncSession, run: Run) -> None:
 
     Every transaction of a worker begins with this or is a `transition`.
     """
-    if await session.scalar(_HOLD, _known(run)) is None:
+    if await session.scalar(HELD, known(run)) is None:
         raise RunLost(run.id)
 
 

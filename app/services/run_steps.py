@@ -14,11 +14,12 @@ from app.schemas import run_steps as step_schemas
 from app.services import threads
 
 
-def create(session: AsyncSession, run: Run, turn: int, step_details: Json) -> RunStep:
-    """Adds a step in progress to `run`; its type is that of `step_details`."""
-    step = RunStep(
+def new_step(run: Run, turn: int, step_details: Json) -> RunStep:
+    """A step in progress of `run`, not stored yet; its type is that of `step_details`."""
+    return RunStep(
         id=ids.new(ids.RUN_STEP),
         project_id=run.project_id,
+        created_at=now(),
         thread_id=run.thread_id,
         run_id=run.id,
         assistant_id=run.assistant_id,
@@ -28,8 +29,6 @@ def create(session: AsyncSession, run: Run, turn: int, step_details: Json) -> Ru
         step_details=step_details,
         expires_at=run.expires_at,
     )
-    session.add(step)
-    return step
 
 
 async def get(session: AsyncSession, project_id: str, thread_id: str, run_id: str, step_id: str) -> RunStep:
@@ -59,11 +58,12 @@ async def _require_run(session: AsyncSession, project_id: str, thread_id: str, r
         raise NotFound.of(Run.__tablename__, run_id)
 
 
-def open_message(session: AsyncSession, run: Run, turn: int) -> tuple[Message, RunStep]:
-    """Adds the message that `turn` of `run` begins to write, still empty, and its step."""
+def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
+    """The message that `turn` of `run` begins to write, still empty, and its step; not stored yet."""
     message = Message(
         id=ids.new(ids.MESSAGE),
         project_id=run.project_id,
+        created_at=now(),
         thread_id=run.thread_id,
         assistant_id=run.assistant_id,
         run_id=run.id,
@@ -73,9 +73,8 @@ def open_message(session: AsyncSession, run: Run, turn: int) -> tuple[Message, R
         attachments=[],
         metadata_={},
     )
-    session.add(message)
     details = {"type": "message_creation", "message_creation": {"message_id": message.id}}
-    return message, create(session, run, turn, details)
+    return message, new_step(run, turn, details)
 
 
 async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:

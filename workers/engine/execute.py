@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.backends.base import BackendFailure, CompletionRequest
 from app.db.base import Json
-from app.db.session import transaction
+from app.db.session import autocommit, transaction
 from app.events import event
 from app.models import Run
 from app.schemas import runs as run_schemas
@@ -102,7 +102,7 @@ class Execution:
         model = await self._process.backends.resolve(self._run.model)
         is_new = self._run.attempt == 1
         while True:
-            async with transaction(self._process.sessions) as session:
+            async with autocommit(self._process.sessions) as session:
                 past = history.NOTHING if is_new else await history.read_past(session, self._run)
                 budget = request.prompt_budget(self._run, model, past.spent)
                 messages = await history.read_messages(session, self._run, budget)

@@ -4,12 +4,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.backends.base import Delta, Finish, FinishReason, RefusalDelta, TextDelta, ToolCallDelta, Usage
 from app.db.base import Json, now
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, autocommit, transaction
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
-from app.services import run_status, run_steps
+from app.services import run_rows, run_status, run_steps
 from workers.engine.drafts import CallsDraft, MessageDraft
 from workers.engine.event_writer import RunLog
 from workers.tools import function
@@ -53,13 +53,12 @@ class Turn:
 
     async def open_message(self) -> None:
         """Begins the message of this turn."""
-        async with transaction(self._sessions) as session:
-            await run_status.hold(session, self._run)
-            message, step = run_steps.open_message(session, self._run, self.number)
-            await session.flush()
-            events = step_events(step, "created", "in_progress")
-            shown = message_schemas.Message.model_validate(message)
-            events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
+        message, step = run_steps.new_message(self._run, self.number)
+        async with autocommit(self._sessions) as session:
+            await run_rows.insert_held(session, self._run, message, step)
+        events = step_events(step, "created", "in_progress")
+        shown = message_schemas.Message.model_validate(message)
+        events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
         self.message = MessageDraft(message, step, message.id, step.id)
         self._log.append(*events)
 
@@ -76,15 +75,14 @@ class Turn:
 
         A worker that takes the run over drops a turn that has an open step, whole: so the message may end here.
         """
+        events: list[RunEvent] = []
+        step = run_steps.new_step(self._run, self.number, {"type": "tool_calls", "tool_calls": []})
         async with transaction(self._sessions) as session:
-            await run_status.hold(session, self._run)
-            events = []
+            await run_rows.insert_held(session, self._run, step)
             if self.message is not None:
                 session.add_all([self.message.message, self.message.step])
                 events = self.close_message(None)
-            step = run_steps.create(session, self._run, self.number, {"type": "tool_calls", "tool_calls": []})
-            await session.flush()
-            events += step_events(step, "created", "in_progress")
+        events += step_events(step, "created", "in_progress")
         self.calls = CallsDraft(step, step.id, at_most_one=not self._run.parallel_tool_calls)
         self._log.append(*events)
 
