@@ -33,7 +33,7 @@ def _insertion(models: tuple[type[Base], ...]) -> Executable:
         values = [bindparam(f"{name}_{position}", type_=column.type) for name, column in columns.items()]
         source = select(*values).select_from(held)
         names = [column.name for column in columns.values()]
-        insertions.append(insert(cast(Table, model.__table__)).from_select(names, source).cte(f"row_{position}"))
+        insertions.append(insert(cast("Table", model.__table__)).from_select(names, source).cte(f"row_{position}"))
     return select(held.c.id).add_cte(*insertions)
 
 

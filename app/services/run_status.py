@@ -7,13 +7,13 @@ lost the run changes nothing and gets `RunLost`.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Executable, Interval, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Executable, Interval, Table, bindparam, func, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.db.base import Json, now
+from app.db.base import Base, Json, now
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL, TRANSITIONS
@@ -57,10 +57,11 @@ def _consequences(to: str, at: datetime) -> Json:
     return changes
 
 
+_RUNS: Final = cast("Table", Run.__table__)
 _AS_KNOWN: Final = (
-    Run.id == bindparam("known_id"),
-    Run.status == bindparam("known_status"),
-    Run.attempt == bindparam("known_attempt"),
+    _RUNS.c.id == bindparam("known_id"),
+    _RUNS.c.status == bindparam("known_status"),
+    _RUNS.c.attempt == bindparam("known_attempt"),
 )
 
 
@@ -69,18 +70,51 @@ def known(run: Run) -> dict[str, Any]:
     return {"known_id": run.id, "known_status": run.status, "known_attempt": run.attempt}
 
 
+#: Which columns of which table change along with a run.
+RowChange = tuple[type[Base], tuple[str, ...]]
+
+
 @cache
-def _change(columns: tuple[str, ...], with_lease: bool) -> Executable:
-    """Changes `columns` of a run that is as known. Kept: to build it takes longer than to have it executed."""
-    values: dict[str, ColumnElement[Any]] = {name: bindparam(name) for name in columns}
+def _change(columns: tuple[str, ...], with_lease: bool, rows: tuple[RowChange, ...]) -> Executable:
+    """Changes `columns` of a run that is as known, and with it `rows`; tells whether it was as known.
+
+    Kept: to build it takes longer than to have it executed. No parameter has a column's name, which SQLAlchemy would
+    take for a value of that column in every table here.
+    """
+    values: dict[str, ColumnElement[Any]] = {
+        name: bindparam(f"new_{name}", type_=_RUNS.c[name].type) for name in columns
+    }
     if with_lease:
         values["lease_expires_at"] = func.now() + bindparam("lease", type_=Interval())
-    change = update(Run).where(*_AS_KNOWN).values(values).returning(Run.id)
-    return change.execution_options(synchronize_session=False)
+    change = update(_RUNS).where(*_AS_KNOWN).values(values).returning(_RUNS.c.id)
+    if not rows:
+        return change
+    changed = change.cte("changed")
+    others = []
+    for position, (model, names) in enumerate(rows):
+        table = cast("Table", model.__table__)
+        new = {name: bindparam(f"{name}_{position}", type_=table.c[name].type) for name in names}
+        is_row = table.c.id == bindparam(f"id_{position}")
+        others.append(
+            update(table).where(is_row, changed.c.id == bindparam("known_id")).values(new).cte(f"r{position}")
+        )
+    return select(changed.c.id).add_cte(*others)
+
+
+def _row_changes(rows: Sequence[Base]) -> tuple[tuple[RowChange, ...], dict[str, Any]]:
+    """What was set on `rows` since they were read, and the values as parameters."""
+    changes: list[RowChange] = []
+    parameters: dict[str, Any] = {}
+    for position, row in enumerate(rows):
+        names = tuple(sorted(inspect(row).committed_state))
+        changes.append((type(row), names))
+        parameters[f"id_{position}"] = row.id  # type: ignore[attr-defined]
+        parameters |= {f"{name}_{position}": getattr(row, name) for name in names}
+    return tuple(changes), parameters
 
 
 #: Finds the run if it is as known, and keeps it so until the end of the transaction.
-HELD: Final = select(Run.id).where(*_AS_KNOWN).with_for_update(read=True)
+HELD: Final = select(_RUNS.c.id).where(*_AS_KNOWN).with_for_update(read=True)
 
 
 async def transition(
@@ -90,19 +124,24 @@ async def transition(
     *,
     new_attempt: bool = False,
     lease: timedelta | None = None,
+    rows: Sequence[Base] = (),
     **values: Any,
 ) -> None:
     """Changes the status of `run` to `to`, in the database and in `run`, with the times that follow and `values`.
 
     `run` is the row as the caller knows it, whatever session it came from. `new_attempt` takes the run out of the
-    hands of whoever held it; `lease` says for how long the new holder has it. Raises RunLost if the row is not as
-    known, ValueError if no run may change so.
+    hands of whoever held it; `lease` says for how long the new holder has it. What was set on `rows`, which are in no
+    session, is stored in the same statement. Raises RunLost if the row is not as known, ValueError if no run may
+    change so.
     """
     if to not in TRANSITIONS[run.status]:
         raise ValueError(f"a run that is {run.status} cannot become {to}")
     changes = _consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
-    parameters = changes | known(run) | ({} if lease is None else {"lease": lease})
-    if await session.scalar(_change(tuple(changes), lease is not None), parameters) is None:
+    row_changes, row_values = _row_changes(rows)
+    parameters = {f"new_{name}": value for name, value in changes.items()} | known(run) | row_values
+    if lease is not None:
+        parameters["lease"] = lease
+    if await session.scalar(_change(tuple(changes), lease is not None, row_changes), parameters) is None:
         raise RunLost(run.id)
     for name, value in changes.items():
         set_committed_value(run, name, value)
@@ -124,6 +163,7 @@ async def finish(
     *,
     new_attempt: bool = False,
     steps: Sequence[RunStep] | None = None,
+    rows: Sequence[Base] = (),
     drafts: Mapping[str, list[Json]] | None = None,
     last_error: Json | None = None,
     incomplete_details: Json | None = None,
@@ -131,7 +171,7 @@ async def finish(
 ) -> list[RunEvent]:
     """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
 
-    `steps` are all steps of the run, if the caller has them in `session` anyway. `drafts` holds the content of
+    `steps` are all steps of the run, if the caller has them; `rows` as in `transition`. `drafts` holds the content of
     half-written messages by their id; `message_reason` says why they are incomplete, if it is not the run's ending.
     Gives the events to append, in their order (contract, section 7). Raises as `transition` does.
     """
@@ -140,11 +180,14 @@ async def finish(
         steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
     open_steps = [step for step in steps if step.status == "in_progress"]
     messages = await _open_messages(session, open_steps)
+    for step in steps:
+        step.expires_at = None
     await transition(
         session,
         run,
         to,
         new_attempt=new_attempt,
+        rows=rows,
         usage=total_usage(step.usage for step in steps),
         last_error=last_error,
         incomplete_details=incomplete_details,
@@ -157,8 +200,6 @@ async def finish(
             events.append(event("thread.message.incomplete", message_schemas.Message.model_validate(message)))
         _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
         events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
-    for step in steps:
-        step.expires_at = None
     events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
     return events
 
@@ -183,7 +224,6 @@ def _close_message(message: Message, at: datetime, reason: str, content: list[Js
 
 def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:
     step.status = status
-    step.expires_at = None
     setattr(step, f"{status}_at", at)
     if status == "failed" and last_error is not None:
         # A step's error knows no `invalid_prompt` (RunStepObject in OpenAI's description).

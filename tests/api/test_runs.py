@@ -270,7 +270,7 @@ def test_usage_is_estimated_where_the_backend_does_not_tell(client: OpenAI, mode
         (Turn(status=400, body={"error": {"message": "Too long for me."}}), "invalid_prompt", "Too long for me."),
         (Turn(status=401, body={"error": {"message": "Who are you?"}}), "server_error", "Who are you?"),
         (Turn(status=500, body="boom"), "server_error", "boom"),
-        (Turn(text=["half", " an", " answer"], drop_after=2), "server_error", ""),
+        (Turn(text=["half", " an", " answer"], drop_after=2, delay=0.05), "server_error", ""),
         (Turn(text=["half", " an", " answer"], hang_after=2), "server_error", ""),
         (Turn(text=["half", " an", " answer"], interject=(2, 'data: {"choices": [{"delta"\n\n')), "server_error", ""),
         (Turn(text=["half", " an"], interject=(2, error_event("Out of memory."))), "server_error", "Out of memory."),
@@ -299,7 +299,7 @@ def test_a_backend_in_trouble_fails_the_run_in_its_own_words(
 
 
 def test_a_failed_answer_keeps_what_was_written(client: OpenAI, model: str, script: Script) -> None:
-    script(Turn(text=["half", " an", " answer"], drop_after=2))
+    script(Turn(text=["half", " an", " answer"], drop_after=2, delay=0.05))
     run = run_on(client, model)
     assert texts(client, run.thread_id)[-1] == "half an"
 

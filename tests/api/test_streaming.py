@@ -181,7 +181,7 @@ def test_refusals_are_streamed(client: OpenAI, http: httpx2.Client, model: str, 
 
 
 def test_a_failure_is_streamed_to_its_end(client: OpenAI, http: httpx2.Client, model: str, script: Script) -> None:
-    script(Turn(text=["a", "b", "c"], drop_after=2))
+    script(Turn(text=["a", "b", "c"], drop_after=2, delay=0.05))
     assistant_id, thread_id = prepared(client, model)
     body = {"assistant_id": assistant_id, "stream": True}
     events = read(http, "POST", f"/threads/{thread_id}/runs", json=body)

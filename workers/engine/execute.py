@@ -11,7 +11,8 @@ import contextlib
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.backends.base import BackendFailure, CompletionRequest
 from app.db.base import Json
@@ -30,6 +31,7 @@ from workers.tools import function
 
 log = structlog.get_logger()
 
+_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 #: How often in a row the model may make calls that cannot be made.
 _REFUSALS: Final = 3
 
@@ -76,8 +78,8 @@ class Execution:
                 await self._interrupted(Interrupted("cancelled"))
         except RunLost:
             log.info("run_lost")
-        except (SQLAlchemyError, OSError) as error:
-            # The database is away: nothing can be written, so the lease lapses and the run is taken over.
+        except _DATABASE_AWAY as error:
+            # Nothing can be written, so the lease lapses and the run is taken over.
             log.warning("run_abandoned", error=str(error).splitlines()[0])
         finally:
             structlog.contextvars.unbind_contextvars("run_id", "attempt")
@@ -92,7 +94,7 @@ class Execution:
             await self._fail(failure.code, failure.message)
         except request.BudgetSpent as spent:
             await self._end("incomplete", incomplete_details={"reason": spent.reason})
-        except (RunLost, SQLAlchemyError, OSError):
+        except (RunLost, *_DATABASE_AWAY):
             raise
         except Exception:  # a mistake of ours must not leave the run hanging
             log.exception("run_broke")
@@ -142,11 +144,14 @@ class Execution:
     async def _complete(self, turn: Turn, usage: Json) -> None:
         if turn.message is None:
             await turn.open_message()
-        async with transaction(self._process.sessions) as session:
-            session.add_all(turn.rows())
-            events = turn.close_message(usage)
-            steps = turn.steps() if turn.number == 0 else None
-            ending = await run_status.finish(session, self._run, "completed", steps=steps)
+        events = turn.close_message(usage)
+        if turn.number == 0:
+            async with autocommit(self._process.sessions) as session:
+                ending = await run_status.finish(session, self._run, "completed", steps=turn.steps(), rows=turn.rows())
+        else:
+            async with transaction(self._process.sessions) as session:
+                session.add_all(turn.rows())
+                ending = await run_status.finish(session, self._run, "completed")
         self.log.append(*events, *ending)
 
     async def _pause(self, turn: Turn, usage: Json) -> None:

@@ -80,6 +80,11 @@ class Leases:
         self._empty.set()
 
     @property
+    def count(self) -> int:
+        """How many runs this process holds."""
+        return len(self._held)
+
+    @property
     def is_stopping(self) -> bool:
         """Whether this process takes no more runs."""
         return self._stopping

@@ -52,6 +52,7 @@ class WorkerProcess:
         queue = Queue(celery, redis)
         engine = create_engine(settings)
         sessions = create_sessions(engine, signals=Signals(redis, event_log, queue))
+        leases = Leases(sessions, redis, settings.run_lease_seconds)
         process = cls(
             name=f"{socket.gethostname()}:{os.getpid()}",
             settings=settings,
@@ -59,9 +60,9 @@ class WorkerProcess:
             sessions=sessions,
             redis=redis,
             queue=queue,
-            events=EventWriter(event_log),
+            events=EventWriter(event_log, lambda: leases.count),
             backends=Backends(settings),
-            leases=Leases(sessions, redis, settings.run_lease_seconds),
+            leases=leases,
             background=[],
         )
         process.background.extend(
