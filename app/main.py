@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from app import handlers
+from app import collector, handlers
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
@@ -71,6 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.backends = backends
         sweep = asyncio.create_task(sweep_for_ever(sessions, queue, settings), name="sweep")
         closing.push_async_callback(_cancel, sweep)
+        collector.settle()
         yield
 
 

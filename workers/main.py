@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
+from app import collector
 from app.queue import create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
@@ -29,6 +30,7 @@ def _start(**_: Any) -> None:
     loop = LoopThread()
     process = loop.run(WorkerProcess.start(settings, celery))
     runs.register(celery, loop, process)
+    collector.settle()
 
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:

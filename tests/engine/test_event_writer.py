@@ -41,7 +41,7 @@ async def test_events_come_in_order_and_no_text_is_lost(
 ) -> None:
     """None is an event of its own, a text a delta; at `pauses` the writer gets its turn."""
     run_id = ids.new(ids.RUN)
-    writer = EventWriter(log)
+    writer = EventWriter(log, lambda: 1)
     task = asyncio.create_task(writer.write_for_ever())
     mine = writer.open(run_id, 1)
     for at, item in enumerate(items):

@@ -23,9 +23,9 @@ log = structlog.get_logger()
 _MAX_WAITING: Final = 50_000
 _MAX_BATCH: Final = 1_000
 #: How long events gather before they are written, for each run that writes, and at most. One run alone does not wait;
-#: with 200, a delta has the tokens of 50 ms, and both Redis and the API have a fraction of the work.
-_GATHER_SECONDS_A_RUN: Final = 0.00025
-_GATHER_SECONDS: Final = 0.05
+#: with 200, a delta has the tokens of 100 ms, and both Redis and the API have a fraction of the work.
+_GATHER_SECONDS_A_RUN: Final = 0.0005
+_GATHER_SECONDS: Final = 0.1
 _RETRY_SECONDS: Final = 0.2
 
 
