@@ -149,7 +149,10 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("LOCUM_CONFIG", "locum.toml")))
+        named = os.environ.get("LOCUM_CONFIG")
+        if named and not Path(named).is_file():
+            raise FileNotFoundError(f"LOCUM_CONFIG: there is no file {named}")
+        toml = TomlConfigSettingsSource(settings_cls, Path(named or "locum.toml"))
         return init_settings, env_settings, toml
 
 

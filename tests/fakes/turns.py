@@ -242,7 +242,6 @@ def _frame(model: str, kind: str, choices: list[dict[str, Any]]) -> dict[str, An
         "object": kind,
         "created": 1_700_000_000,
         "model": model,
-        "system_fingerprint": None,
         "choices": choices,
     }
 
