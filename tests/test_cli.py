@@ -103,13 +103,13 @@ def test_a_malformed_file_is_one_line(toml: str, begin: str, command: Command, t
     assert done.stderr.startswith(begin)
 
 
-@pytest.mark.parametrize("name", ["api", "worker"])
 def test_a_file_of_settings_that_is_not_there_is_one_line(command: Command, tmp_path: Path) -> None:
     refused = command("migrate", LOCUM_CONFIG=str(tmp_path / "none.toml"))
     assert refused.returncode == 1
     assert refused.stderr == f"locum: LOCUM_CONFIG: there is no file {tmp_path / 'none.toml'}\n"
 
 
+@pytest.mark.parametrize("name", ["api", "worker"])
 def test_a_process_of_a_deployment_needs_its_servers_named(name: str, command: Command) -> None:
     done = command(name)
     assert (done.returncode, done.stderr) == (1, "locum: LOCUM_DATABASE_URL is not set\n")
