@@ -1,7 +1,7 @@
 """The health of the container this runs in, as its exit status: `healthcheck.py api` or `healthcheck.py worker`.
 
-It says whether this one process lives, and no more: an API is not unhealthy because the database is away, and to start it
-again would not help. `/readyz` and `locum doctor` tell about the parts.
+It says whether this one process lives, and no more: an API is not unhealthy because the database is away, and to start
+it again would not help. `/readyz` and `locum doctor` tell about the parts.
 """
 
 import asyncio
