@@ -55,7 +55,8 @@ class Bench:
 
     async def assistant(self, model: str) -> str:
         """The id of a new assistant."""
-        return str((await post(self.session, f"{self.locum.base_url}/assistants", {"model": model}))["id"])
+        body = {"model": model, "instructions": "Answer with words."}
+        return str((await post(self.session, f"{self.locum.base_url}/assistants", body))["id"])
 
     async def thread(self, messages: int = 1) -> str:
         """The id of a new thread with so many messages."""
