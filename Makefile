@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test lint format bench clean
+.PHONY: help setup run test test-deployment lint format bench clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Locum needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -34,6 +34,10 @@ format: setup ## ruff, changing the files
 
 test: lint ## every test
 	$(BIN)/pytest
+
+test-deployment: setup ## the image and the compose file, on a Docker engine (root on Debian: installed if need be)
+	scripts/install-test-tools
+	$(BIN)/pytest tests/deployment --deployment
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead
