@@ -59,7 +59,7 @@ WORKDIR /var/lib/locum
 EXPOSE 8080
 
 # Of the API. A worker is asked for by `healthcheck.py worker` (docker-compose.yml).
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "/opt/locum/healthcheck.py", "api"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s CMD ["python", "/opt/locum/healthcheck.py", "api"]
 
 ENTRYPOINT ["locum"]
 CMD ["api"]

