@@ -188,21 +188,29 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 async def test_a_part_that_will_not_live_is_tried_ever_more_slowly(tmp_path: Path) -> None:
     said: list[str] = []
-    marker = tmp_path / "runs"
-    code = "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text() + 'x'); sys.exit(3)"
-    marker.write_text("")
+    runs, ending = tmp_path / "runs", tmp_path / "ending"
+    runs.write_text("")
+    code = f"""
+import pathlib, sys, time
+runs, ending = pathlib.Path({str(runs)!r}), pathlib.Path({str(ending)!r})
+while not ending.exists():
+    time.sleep(0.01)
+runs.write_text(runs.read_text() + "x")
+sys.exit(3)
+"""
 
     async def is_ready() -> bool:
-        return not marker.read_text()
+        return not ending.exists()
 
-    part = Part(Program("short", _python(code, str(marker)), is_ready), tmp_path, said.append)
+    part = Part(Program("short", _python(code), is_ready), tmp_path, said.append)
     await part.start()
     part.keep()
-    await until(lambda: len(marker.read_text()) >= 3)
+    ending.touch()
+    await until(lambda: len(runs.read_text()) >= 3)
     await part.stop()
     assert said[0] == "short ended (status 3) and is started again"
     assert "short does not start: it ended without a word" in said
-    assert len(marker.read_text()) <= 4
+    assert len(runs.read_text()) <= 4
 
 
 async def test_a_part_that_will_not_end_is_killed(tmp_path: Path) -> None:
