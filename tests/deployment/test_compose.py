@@ -118,6 +118,17 @@ def test_only_the_api_is_published(deployment: Deployment) -> None:
     assert published == {"postgres": [], "redis": [], "worker": [], "api": api}
 
 
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_process_that_dies_is_started_again(deployment: Deployment, service: str) -> None:
+    deployment.up("--scale", "worker=1")
+    [container] = deployment.containers(service)
+    before = deployment.inspect(container)["State"]["Pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: deployment.inspect(container)["State"]["Pid"] not in (0, before), f"{service} to be back", 30)
+    wait_for(lambda: deployment.health(container) == "healthy", f"{service} to be healthy", 60)
+    assert _answer(deployment, "Are you there?") == "You said: Are you there?"
+
+
 def test_more_workers(deployment: Deployment) -> None:
     deployment.up("--scale", "worker=2")
     names = [name[:12] for name in deployment.containers("worker")]
@@ -125,15 +136,6 @@ def test_more_workers(deployment: Deployment) -> None:
     findings = deployment.compose("exec", "-T", "api", "locum", "doctor")
     assert "WRONG" not in findings
     assert all(f"{name}:" in findings for name in names)
-
-
-@pytest.mark.parametrize("service", ["api", "worker"])
-def test_process_that_dies_is_started_again(deployment: Deployment, service: str) -> None:
-    container = deployment.containers(service)[0]
-    before = deployment.inspect(container)["State"]["Pid"]
-    os.kill(before, signal.SIGKILL)
-    wait_for(lambda: deployment.inspect(container)["State"]["Pid"] not in (0, before), f"{service} to be back")
-    wait_for(lambda: deployment.health(container) == "healthy", f"{service} to be healthy", 60)
 
 
 def test_stop_is_clean_and_data_outlives_the_containers(deployment: Deployment) -> None:
@@ -148,6 +150,17 @@ def test_stop_is_clean_and_data_outlives_the_containers(deployment: Deployment) 
     deployment.up()
     with deployment.client() as client:
         assert client.beta.threads.retrieve(thread.id).metadata == {"kept": "yes"}
+
+
+def _answer(deployment: Deployment, question: str) -> str:
+    """What a model without a script answers: an echo."""
+    with deployment.client() as client:
+        assistant = client.beta.assistants.create(model="echo")
+        run = client.beta.threads.create_and_run_poll(
+            assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": question}]}
+        )
+        assert run.status == "completed"
+        return _text(client.beta.threads.messages.list(run.thread_id).data[0])
 
 
 def _text(message: Message) -> str:
