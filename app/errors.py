@@ -58,11 +58,18 @@ class NotFound(APIError):
         "messages": "message",
         "runs": "run",
         "run_steps": "run step",
+        "uploads": "upload",
+        "upload_parts": "upload part",
+        "vector_stores": "vector store",
+        "vector_store_files": "file",
+        "vector_store_file_batches": "file batch",
     }
 
     @classmethod
     def of(cls, table: str, object_id: str) -> "NotFound":
-        """The answer for an id of `table` that is not there."""
+        """The answer for an id of `table` that is not there; for files it has words of its own."""
+        if table == "files":
+            return cls(f"No such File object: {object_id}", param="id")
         return cls(f"No {cls.NOUNS[table]} found with id '{object_id}'.")
 
 

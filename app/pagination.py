@@ -20,6 +20,10 @@ PREFIXES: Final = {
     "messages": ids.MESSAGE,
     "runs": ids.RUN,
     "run_steps": ids.RUN_STEP,
+    "files": ids.FILE,
+    "vector_stores": ids.VECTOR_STORE,
+    "vector_store_files": ids.FILE,
+    "vector_store_file_batches": ids.FILE_BATCH,
 }
 
 

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     tools: ToolMode = Field("native", description="how backends call tools, where the route does not say")
     embeddings_url: str | None = Field(None, description="OpenAI base URL for embeddings; the backend's if absent")
     embeddings_api_key: SecretStr | None = None
+    embeddings_model: str = Field("text-embedding-3-small", description="asked for at LOCUM_EMBEDDINGS_URL")
+    embeddings_window: int = Field(
+        8191, ge=64, description="tokens that model takes at once; longer texts are windowed"
+    )
+    embeddings_batch: int = Field(64, ge=1, description="texts of one request for embeddings")
     backends: dict[str, BackendSettings] = Field(default_factory=dict)
     models: list[ModelRoute] = Field(default_factory=list)
     backend_connect_timeout: float = Field(5, gt=0, description="seconds")
@@ -94,6 +99,24 @@ class Settings(BaseSettings):
     run_lease_seconds: float = Field(10, gt=0, description="a worker silent for so long has lost its runs")
     sweep_seconds: float = Field(2, gt=0, description="how often lost and overdue runs are looked for")
     worker_concurrency: int = Field(256, ge=1, description="runs at once, of one worker process")
+
+    # Files.
+    storage_url: str | None = Field(None, description="s3://bucket/prefix; the folder `files` of data_dir if absent")
+    s3_endpoint: str | None = Field(None, description="of an S3-compatible server; AWS if absent")
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str | None = Field(None, description="with its secret; else as AWS's own tools find them")
+    s3_secret_access_key: SecretStr | None = None
+    max_file_bytes: int = Field(512 * 2**20, ge=1, description="of one file")
+    download_all_files: bool = Field(default=True, description="also those of purpose assistants, which OpenAI refuses")
+
+    # Vector stores.
+    ingestion_concurrency: int = Field(2, ge=1, description="files at once, of one ingestion worker")
+    ingestion_lease_seconds: float = Field(30, gt=0, description="a worker silent for so long has lost its files")
+    ingestion_tries: int = Field(4, ge=1, description="before a file whose ingestion breaks is failed")
+    parser_seconds: float = Field(300, gt=0, description="to parse one file")
+    parser_memory_bytes: int = Field(2 * 2**30, ge=2**28, description="of the process that parses one file")
+    text_search_config: str = Field("english", pattern="^[a-z_]+$", description="Postgres's, for new chunks' words")
+    file_search_wait_seconds: float = Field(60, ge=0, description="how long a run waits for its thread's new files")
 
     # Event logs of runs, in Redis.
     event_retention_seconds: int = Field(3600, ge=60)

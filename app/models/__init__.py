@@ -1,10 +1,32 @@
 """Tables. Importing this package registers every one of them with `Base.metadata`."""
 
 from app.models.assistant import Assistant
+from app.models.chunk import Chunk, Document, EmbeddingModel
+from app.models.file import File
 from app.models.message import Message
 from app.models.project import ApiKey, Project
 from app.models.run import Run
 from app.models.run_step import RunStep
 from app.models.thread import Thread
+from app.models.upload import Upload, UploadPart
+from app.models.vector_store import FileBatch, FileBatchMember, VectorStore, VectorStoreFile
 
-__all__ = ["ApiKey", "Assistant", "Message", "Project", "Run", "RunStep", "Thread"]
+__all__ = [
+    "ApiKey",
+    "Assistant",
+    "Chunk",
+    "Document",
+    "EmbeddingModel",
+    "File",
+    "FileBatch",
+    "FileBatchMember",
+    "Message",
+    "Project",
+    "Run",
+    "RunStep",
+    "Thread",
+    "Upload",
+    "UploadPart",
+    "VectorStore",
+    "VectorStoreFile",
+]
