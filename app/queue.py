@@ -50,14 +50,23 @@ class Queue:
     def __init__(self, celery: Celery, redis: Redis) -> None:
         self._celery = celery
         self._redis = redis
+        self._sending = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
 
-    async def nudge(self, times: int = 1) -> None:
-        """Tells the workers that runs are waiting. Raises kombu.exceptions.OperationalError if Redis is away."""
-        await asyncio.to_thread(self._send, times)
+    async def nudge(self) -> None:
+        """Tells the workers that runs are waiting. Raises kombu.exceptions.OperationalError if Redis is away.
 
-    def _send(self, times: int) -> None:
-        for _ in range(times):
-            self._celery.send_task(EXECUTE_RUN, retry=False)
+        While one message is being sent, all that ask for another share the next: a worker that hears it takes every
+        run that waits.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._send())
+        await asyncio.shield(self._next)
+
+    async def _send(self) -> None:
+        async with self._sending:
+            self._next = None
+            await asyncio.to_thread(self._celery.send_task, EXECUTE_RUN, retry=False)
 
     async def depth(self) -> int:
         """How many nudges no worker has taken yet."""

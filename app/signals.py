@@ -39,10 +39,10 @@ class Signals:
         except RedisError as error:
             log.warning("events_lost", run_id=run_id, error=str(error))
 
-    async def nudge(self, times: int = 1) -> None:
+    async def nudge(self) -> None:
         """Tells the workers that runs are waiting."""
         try:
-            await self._queue.nudge(times)
+            await self._queue.nudge()
         except (OperationalError, RedisError, OSError) as error:
             log.warning("nudge_lost", error=str(error))
 

@@ -40,7 +40,5 @@ async def sweep(sessions: Sessions, queue: Queue, settings: Settings) -> None:
         if not ended:
             break
         log.info("runs_ended_by_sweep", count=ended)
-    if waiting:
-        missing = waiting - await queue.depth()
-        if missing > 0:
-            await of(session).nudge(missing)
+    if waiting and not await queue.depth():
+        await of(session).nudge()

@@ -10,6 +10,7 @@ from app import collector
 from app.queue import create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
+from workers.engine.dispatcher import Dispatcher
 from workers.engine.process import WorkerProcess
 from workers.loop import LoopThread
 from workers.tasks import runs
@@ -29,15 +30,17 @@ def _start(**_: Any) -> None:
     """Opens this process's parts before it takes its first nudge, and closes them when it is shut down."""
     loop = LoopThread()
     process = loop.run(WorkerProcess.start(settings, celery))
-    runs.register(celery, loop, process)
+    dispatcher = Dispatcher(process)
+    runs.register(celery, loop, dispatcher)
     collector.settle()
 
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:
-        # In a thread: this handler runs inside the signal handler, and the drain waits for the runs.
-        threading.Thread(target=loop.run, args=(process.drain(),), name="drain").start()
+        # In a thread: this handler runs inside the signal handler, and it waits for the runs.
+        threading.Thread(target=loop.run, args=(dispatcher.finish(),), name="drain").start()
 
     @worker_shutdown.connect(weak=False)
     def _close(**_: Any) -> None:
+        loop.run(dispatcher.finish())
         loop.run(process.close())
         loop.close()

@@ -4,13 +4,15 @@ Leases are counted by the database's clock alone, so workers need not agree on t
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import CTE, ColumnElement, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.db.base import now
 from app.events import event
 from app.models import Run
 from app.models.run import ACTIVE
@@ -22,54 +24,64 @@ from app.signals import events_after_commit
 _SWEEP_LOCK: Final = 0x10C0_57EE
 _SWEEP_BATCH: Final = 100
 
-_UNHELD = or_(Run.lease_expires_at.is_(None), Run.lease_expires_at <= func.now())
-_CLAIMABLE = and_(Run.status.in_(("queued", "in_progress")), _UNHELD, Run.expires_at > func.now())
+
+def _unheld(runs: type[Run]) -> ColumnElement[bool]:
+    return or_(runs.lease_expires_at.is_(None), runs.lease_expires_at <= func.now())
 
 
-def _next_waiting() -> Select[Run]:
-    """The run to claim next, locked: of the project with the fewest runs under way the one queued longest."""
-    others = aliased(Run)
+def _claimable(runs: type[Run]) -> ColumnElement[bool]:
+    return and_(runs.status.in_(("queued", "in_progress")), _unheld(runs), runs.expires_at > func.now())
+
+
+def _waiting() -> CTE:
+    """The runs to claim next, locked: fair over projects, and of each project those first that were queued first.
+
+    A project's place is that of its runs under way, and of those that go before it in this claim.
+    """
+    under_way = aliased(Run)
     load = (
-        select(others.project_id, func.count().label("running"))
-        .where(others.status.in_(ACTIVE), others.lease_expires_at > func.now())
-        .group_by(others.project_id)
+        select(under_way.project_id, func.count().label("runs"))
+        .where(under_way.status.in_(ACTIVE), under_way.lease_expires_at > func.now())
+        .group_by(under_way.project_id)
         .cte("load")
     )
+    waiting = aliased(Run)
+    turn = func.row_number().over(partition_by=waiting.project_id, order_by=(waiting.queued_at, waiting.seq))
+    ranked = (
+        select(waiting.id, (func.coalesce(load.c.runs, 0) + turn).label("turn"))
+        .outerjoin(load, load.c.project_id == waiting.project_id)
+        .where(_claimable(waiting))
+        .cte("ranked")
+    )
     return (
-        select(Run)
-        .outerjoin(load, load.c.project_id == Run.project_id)
-        .where(_CLAIMABLE)
-        .order_by(func.coalesce(load.c.running, 0), Run.queued_at, Run.seq)
-        .limit(1)
+        select(Run.id, Run.status)
+        .join(ranked, ranked.c.id == Run.id)
+        .where(_claimable(Run))
+        .order_by(ranked.c.turn, Run.queued_at, Run.seq)
+        .limit(bindparam("limit"))
         .with_for_update(of=Run, skip_locked=True)
+        .cte("waiting")
     )
 
 
 #: Made once: to build it takes SQLAlchemy longer than Postgres takes to answer it.
-_NEXT_WAITING: Final = _next_waiting()
+_CLAIM: Final = run_status.beginning(_waiting())
 
 
-async def claim(session: AsyncSession, lease_seconds: float) -> tuple[Run, bool] | None:
-    """Takes the next run that waits: queued, or in progress with a lapsed lease; None if there is none.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run, in progress and held under a new attempt. `taken_over`: from a worker that is gone."""
 
-    Fair over projects. Gives the run, in progress and held under a new attempt, and whether it was taken over from a
-    worker that is gone.
-    """
-    run = (await session.execute(_NEXT_WAITING)).scalar_one_or_none()
-    if run is None:
-        return None
-    lease = timedelta(seconds=lease_seconds)
-    if run.status == "queued":
-        await run_status.transition(session, run, "in_progress", new_attempt=True, lease=lease)
-        return run, False
-    takeover = (
-        update(Run)
-        .where(Run.id == run.id)
-        .values(attempt=Run.attempt + 1, lease_expires_at=func.now() + lease)
-        .returning(Run)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return (await session.execute(takeover)).scalar_one(), True
+    run: Run
+    taken_over: bool
+
+
+async def claim(session: AsyncSession, lease_seconds: float, limit: int) -> list[Claim]:
+    """Takes the next runs that wait: queued, or in progress with a lapsed lease; at most `limit` of them."""
+    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds), "at": now()}
+    rows = await session.execute(_CLAIM, parameters, execution_options={"populate_existing": True})
+    claims = [Claim(run, status == "in_progress") for run, status in rows]
+    return sorted(claims, key=lambda claim: (claim.run.queued_at, claim.run.seq))
 
 
 async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: float) -> dict[str, str]:
@@ -115,7 +127,7 @@ async def end_overdue(session: AsyncSession) -> int:
     Gives the number of runs ended, at most one batch.
     """
     overdue = and_(Run.status.in_(("queued", "in_progress", "requires_action")), Run.expires_at <= func.now())
-    unheard = and_(Run.status == "cancelling", _UNHELD)
+    unheard = and_(Run.status == "cancelling", _unheld(Run))
     statement = (
         select(Run).where(or_(overdue, unheard)).order_by(Run.seq).limit(_SWEEP_BATCH).with_for_update(skip_locked=True)
     )
@@ -133,5 +145,5 @@ async def end_overdue(session: AsyncSession) -> int:
 async def count_waiting(session: AsyncSession, since_seconds: float) -> int:
     """How many runs have waited for a worker for `since_seconds` and more: their nudge may have been lost."""
     long_ago = Run.queued_at < func.now() - timedelta(seconds=since_seconds)
-    statement = select(func.count()).select_from(Run).where(_CLAIMABLE, or_(Run.status == "in_progress", long_ago))
+    statement = select(func.count()).select_from(Run).where(_claimable(Run), or_(Run.status == "in_progress", long_ago))
     return (await session.execute(statement)).scalar_one()

@@ -9,9 +9,23 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Executable, Interval, Table, bindparam, func, inspect, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    DateTime,
+    Executable,
+    Interval,
+    Table,
+    bindparam,
+    case,
+    func,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.db.base import Base, Json, now
 from app.events import RunEvent, event
@@ -145,6 +159,28 @@ async def transition(
         raise RunLost(run.id)
     for name, value in changes.items():
         set_committed_value(run, name, value)
+
+
+def beginning(waiting: CTE) -> ReturningUpdate[Run, str]:
+    """The statement by which a worker takes runs: those that `waiting` (columns id and status) has locked.
+
+    Its parameters: `lease`, for how long the worker has them, and `at`, the time. Gives each run, in progress under a
+    new attempt, and the status it had; one that had been in progress goes on as it was.
+    """
+    is_new = waiting.c.status == "queued"
+    return (
+        update(Run)
+        .where(Run.id == waiting.c.id)
+        .values(
+            status="in_progress",
+            attempt=Run.attempt + 1,
+            started_at=case((is_new, bindparam("at", type_=DateTime(timezone=True))), else_=Run.started_at),
+            lease_expires_at=func.now() + bindparam("lease", type_=Interval()),
+            required_action=None,
+        )
+        .returning(Run, waiting.c.status)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def hold(session: AsyncSession, run: Run) -> None:

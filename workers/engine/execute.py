@@ -21,6 +21,7 @@ from app.events import event
 from app.models import Run
 from app.schemas import runs as run_schemas
 from app.services import run_claims, run_status, run_steps
+from app.services.run_claims import Claim
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
 from workers.engine import history, request
@@ -36,25 +37,14 @@ _DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 _REFUSALS: Final = 3
 
 
-async def execute_next(process: WorkerProcess) -> bool:
-    """Claims the next waiting run and executes it until it ends or pauses; False if none waits."""
-    if process.leases.is_stopping:
-        return False
-    async with transaction(process.sessions) as session:
-        claimed = await run_claims.claim(session, process.settings.run_lease_seconds)
-        if claimed is None:
-            return False
-        run, taken_over = claimed
-        dropped = await run_steps.discard_unfinished(session, run) if taken_over else []
+async def execute(process: WorkerProcess, claim: Claim) -> None:
+    """Executes a run that has been claimed, until it ends or pauses."""
+    run = claim.run
     with process.leases.holding(run) as lease:
         execution = Execution(process, run, lease)
-        if taken_over:
+        if claim.taken_over:
             log.info("run_taken_over", run_id=run.id, attempt=run.attempt)
-            execution.log.append(*dropped)
-        else:
-            execution.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
-        await execution.run_to_its_end()
-    return True
+        await execution.run_to_its_end(taken_over=claim.taken_over)
 
 
 class Execution:
@@ -67,12 +57,12 @@ class Execution:
         self.log = process.events.open(run.id, run.attempt)
         self._turn: Turn | None = None
 
-    async def run_to_its_end(self) -> None:
+    async def run_to_its_end(self, *, taken_over: bool) -> None:
         """Works until the run has ended, pauses, or is no longer ours. Never raises."""
         structlog.contextvars.bind_contextvars(run_id=self._run.id, attempt=self._run.attempt)
         try:
             try:
-                await self._work_and_close()
+                await self._work_and_close(taken_over=taken_over)
             except RunLost:
                 # A cancel may have come between the last token and the ending; anything else is another's run now.
                 await self._interrupted(Interrupted("cancelled"))
@@ -84,9 +74,13 @@ class Execution:
         finally:
             structlog.contextvars.unbind_contextvars("run_id", "attempt")
 
-    async def _work_and_close(self) -> None:
+    async def _work_and_close(self, *, taken_over: bool) -> None:
         try:
             async with self._lease.interruptible():
+                if taken_over:
+                    await self._discard_unfinished()
+                else:
+                    self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
                 await self._take_turns()
         except Interrupted as interruption:
             await self._interrupted(interruption)
@@ -99,6 +93,12 @@ class Execution:
         except Exception:  # a mistake of ours must not leave the run hanging
             log.exception("run_broke")
             await self._fail("server_error", "Sorry, something went wrong.")
+
+    async def _discard_unfinished(self) -> None:
+        async with transaction(self._process.sessions) as session:
+            await run_status.hold(session, self._run)
+            dropped = await run_steps.discard_unfinished(session, self._run)
+        self.log.append(*dropped)
 
     async def _take_turns(self) -> None:
         model = await self._process.backends.resolve(self._run.model)

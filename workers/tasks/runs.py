@@ -1,16 +1,15 @@
-"""The task behind the nudge: execute whichever run is next."""
+"""The task behind the nudge: execute whichever runs are next."""
 
 from celery import Celery
 
 from app.queue import EXECUTE_RUN
-from workers.engine.execute import execute_next
-from workers.engine.process import WorkerProcess
+from workers.engine.dispatcher import Dispatcher
 from workers.loop import LoopThread
 
 
-def register(celery: Celery, loop: LoopThread, process: WorkerProcess) -> None:
-    """Makes the task known to `celery`, bound to this process's loop and parts."""
+def register(celery: Celery, loop: LoopThread, dispatcher: Dispatcher) -> None:
+    """Makes the task known to `celery`, bound to this process's loop and dispatcher."""
 
     @celery.task(name=EXECUTE_RUN)
     def execute() -> None:
-        loop.run(execute_next(process))
+        loop.run(dispatcher.take())
