@@ -1,6 +1,7 @@
 """What routes ask for by name: `SessionDep`, `ProjectDep`, `PageDep` and the parts of the running process.
 
-All of them are coroutines: FastAPI would run a plain function in a thread.
+All of them are coroutines: FastAPI would run a plain function in a thread. What every request needs stands on few of
+the others: FastAPI solves each place in the tree of dependencies anew, which costs more than what is in it.
 """
 
 from collections.abc import AsyncIterator
@@ -67,9 +68,9 @@ EventsDep = Annotated[EventLog, Depends(get_events)]
 BackendsDep = Annotated[Backends, Depends(get_backends)]
 
 
-async def get_session(sessions: SessionsDep) -> AsyncIterator[AsyncSession]:
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """The request's transaction."""
-    async with transaction(sessions) as session:
+    async with transaction(await get_sessions(request)) as session:
         yield session
 
 

@@ -2,20 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Response
+from fastapi import APIRouter, Body, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.db.session import Sessions
 from app.deps import (
-    EventsDep,
     PageDep,
     ProjectDep,
     RequireBeta,
     RunId,
     SessionDep,
-    SessionsDep,
     SettingsDep,
     ThreadId,
+    get_events,
+    get_sessions,
+    get_settings,
 )
 from app.errors import InvalidRequest
 from app.events import START, EventLog, Place
@@ -42,9 +43,10 @@ class Streams:
         return StreamingResponse(frames, headers=headers, media_type="text/event-stream")
 
 
-async def get_streams(settings: SettingsDep, sessions: SessionsDep, events: EventsDep) -> Streams:
+async def get_streams(request: Request) -> Streams:
     """What answers with a stream."""
-    return Streams(sessions, events, settings.event_keepalive_seconds)
+    settings = await get_settings(request)
+    return Streams(await get_sessions(request), await get_events(request), settings.event_keepalive_seconds)
 
 
 StreamsDep = Annotated[Streams, Depends(get_streams)]

@@ -1,4 +1,4 @@
-"""Inserts the rows that a worker makes for a run, in one statement with the proof that the run is still its own."""
+"""Inserts runs, and what workers make for them, each in one statement with the proof that it may be inserted."""
 
 from functools import cache
 from typing import Any, cast
@@ -11,6 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.base import Base
 from app.models import Run
+from app.models.run import ACTIVE
 from app.services.run_status import HELD, RunLost, known
 
 #: The database gives it.
@@ -21,6 +22,38 @@ def _columns(model: type[Base]) -> dict[str, Any]:
     """The columns that a row of `model` is inserted with, by the names of their attributes."""
     mapper: Mapper[Base] = mapping_of(model)
     return {attribute.key: attribute.columns[0] for attribute in mapper.column_attrs if attribute.key != _SEQ}
+
+
+@cache
+def _insertion_of_run() -> Executable:
+    """Inserts a run unless its thread has an active one."""
+    columns = _columns(Run)
+    values = [bindparam(f"new_{name}", type_=column.type) for name, column in columns.items()]
+    active = select(Run.id).where(Run.thread_id == bindparam("new_thread_id"), Run.status.in_(ACTIVE))
+    names = [column.name for column in columns.values()]
+    return (
+        insert(cast("Table", Run.__table__))
+        .from_select(names, select(*values).where(~active.exists()))
+        .returning(Run.seq)
+    )
+
+
+async def insert_alone(session: AsyncSession, run: Run) -> bool:
+    """Inserts a new run, which is then as if loaded; False if its thread has an active one.
+
+    The caller holds the thread: it has just made it, or locked it.
+    """
+    columns = _columns(Run)
+    parameters = {f"new_{name}": getattr(run, name) for name in columns}
+    seq = await session.scalar(_insertion_of_run(), parameters)
+    if seq is None:
+        return False
+    for name in columns:
+        set_committed_value(run, name, getattr(run, name))
+    set_committed_value(run, "seq", seq)
+    make_transient_to_detached(run)
+    session.add(run)
+    return True
 
 
 @cache

@@ -70,6 +70,7 @@ class _Reader:
         self._run_id = run_id
         self._place = after
         self._log_is_whole = True
+        self._told: set[tuple[str, bytes]] = set()
         self.ended = False
 
     def done(self) -> bytes:
@@ -84,6 +85,8 @@ class _Reader:
                 break
             self._place = entry.place
             self.ended = entry.name in ENDINGS
+            if not entry.name.endswith(".delta"):
+                self._told.add((entry.name, _object_id(entry.frame)))
             frames.append(entry.frame)
         return b"".join(frames)
 
@@ -117,7 +120,7 @@ class _Reader:
         frames = []
         for number, item in enumerate(story, _FROM_ROWS):
             place = Place(run.attempt, number)
-            if place > self._place:
+            if place > self._place and (item.name, _object_id(item.data)) not in self._told:
                 frames.append(frame(place, *item))
                 self._place = place
         return b"".join(frames)
@@ -126,6 +129,11 @@ class _Reader:
         """Both forms in one object: which of them a client's version understands differs (contract, section 7)."""
         body = error.body()
         return b"event: error\ndata: %s\n\n" % orjson.dumps(body | body["error"])
+
+
+def _object_id(text: bytes) -> bytes:
+    """The id of the object of an event: it comes first in all of them."""
+    return text.partition(b'"id":"')[2].partition(b'"')[0]
 
 
 def _story(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[RunEvent]:

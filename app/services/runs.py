@@ -18,7 +18,7 @@ from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
 from app.schemas.tools import stored_resources, stored_tools
-from app.services import assistants, messages, run_status, threads
+from app.services import assistants, messages, run_rows, run_status, threads
 from app.services.served_tools import refuse_unserved_tools
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
@@ -35,13 +35,11 @@ async def create(
     does not fit the assistant, or if there is nothing to run on.
     """
     thread = await threads.lock(session, project_id, thread_id)
-    await _refuse_second_run(session, thread)
     await messages.add(session, thread, body.additional_messages or [])
-    run = await _queue(session, settings, thread, body)
+    run = await _new(session, settings, thread, body)
     if body.additional_instructions is not None:
         run.instructions = "\n".join(part for part in (run.instructions, body.additional_instructions) if part)
-    await _refuse_empty(session, run)
-    await _announce(session, run, [])
+    await _queue(session, run, [])
     return run
 
 
@@ -50,13 +48,12 @@ async def create_thread_and_run(
 ) -> Run:
     """Makes a thread and queues a run on it. Raises as `create`; nothing is kept if it does."""
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
-    run = await _queue(session, settings, thread, body)
-    await _refuse_empty(session, run)
-    await _announce(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
+    run = await _new(session, settings, thread, body)
+    await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
     return run
 
 
-async def _queue(
+async def _new(
     session: AsyncSession, settings: Settings, thread: Thread, body: schemas.RunCreate | schemas.ThreadAndRunCreate
 ) -> Run:
     """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts."""
@@ -65,7 +62,7 @@ async def _queue(
     refuse_unserved_tools(tools)
     _refuse_unknown_choice(body.tool_choice, tools)
     at = now()
-    run = Run(
+    return Run(
         id=ids.new(ids.RUN),
         project_id=thread.project_id,
         thread_id=thread.id,
@@ -90,9 +87,6 @@ async def _queue(
         parallel_tool_calls=body.parallel_tool_calls is not False,
         response_format=_over(schemas.stored_option(body.response_format), assistant.response_format),
     )
-    session.add(run)
-    await session.flush()
-    return run
 
 
 def _over(requested: Value | None, inherited: Value) -> Value:
@@ -124,12 +118,6 @@ def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) 
         raise InvalidRequest(f"Tool choice '{name}' not found in 'tools' parameter.", param="tool_choice")
 
 
-async def _refuse_second_run(session: AsyncSession, thread: Thread) -> None:
-    active = await threads.active_run(session, thread.id)
-    if active is not None:
-        raise InvalidRequest(f"Thread {thread.id} already has an active run {active}.")
-
-
 async def _refuse_empty(session: AsyncSession, run: Run) -> None:
     if run.instructions:
         return
@@ -141,8 +129,11 @@ async def _refuse_empty(session: AsyncSession, run: Run) -> None:
         )
 
 
-async def _announce(session: AsyncSession, run: Run, before: list[RunEvent]) -> None:
-    await session.flush()
+async def _queue(session: AsyncSession, run: Run, before: list[RunEvent]) -> None:
+    await _refuse_empty(session, run)
+    if not await run_rows.insert_alone(session, run):
+        active = await threads.active_run(session, run.thread_id)
+        raise InvalidRequest(f"Thread {run.thread_id} already has an active run {active}.")
     shown = schemas.Run.model_validate(run)
     events = [*before, event("thread.run.created", shown), event("thread.run.queued", shown)]
     events_after_commit(session, run.id, run.attempt, events)
