@@ -19,6 +19,7 @@ from app.errors import InvalidRequest
 from app.events import EventLog
 from app.pagination import PageQuery
 from app.schemas.common import id_of
+from app.schemas.run_steps import Include
 from app.settings import Settings
 
 _NO_BETA = (
@@ -116,6 +117,17 @@ async def get_page(
 
 
 PageDep = Annotated[PageQuery, Depends(get_page)]
+
+
+async def get_include(
+    bracketed: Annotated[list[Include], Query(alias="include[]")] = [],  # noqa: B006 - FastAPI copies defaults
+    plain: Annotated[list[Include], Query(alias="include", include_in_schema=False)] = [],  # noqa: B006
+) -> list[Include]:
+    """What the answer is to tell besides what it always does; OpenAI's clients put brackets behind the name."""
+    return bracketed + plain
+
+
+IncludeDep = Annotated[list[Include], Depends(get_include)]
 
 AssistantId = Annotated[str, Path(), id_of(ids.ASSISTANT)]
 ThreadId = Annotated[str, Path(), id_of(ids.THREAD)]

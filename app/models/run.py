@@ -14,7 +14,8 @@ queued ──▶ in_progress ──▶ completed | incomplete | failed
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base, HasMetadata, IdText, Json
@@ -85,3 +86,5 @@ class Run(ApiObject, HasMetadata, Base):
     tool_choice: Mapped[str | dict[str, Any] | None]
     parallel_tool_calls: Mapped[bool] = mapped_column(default=True)
     response_format: Mapped[str | dict[str, Any] | None]
+    #: What its events tell besides what they always do.
+    include: Mapped[list[str] | None] = mapped_column(ARRAY(Text))

@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from app.db.session import Sessions
 from app.deps import (
+    IncludeDep,
     PageDep,
     ProjectDep,
     RequireBeta,
@@ -64,12 +65,13 @@ async def create_thread_and_run(
 async def create_run(
     thread_id: ThreadId,
     body: RunCreate,
+    include: IncludeDep,
     settings: SettingsDep,
     project: ProjectDep,
     session: SessionDep,
     streams: StreamsDep,
 ) -> Run | Response:
-    run = await runs.create(session, settings, project, thread_id, body)
+    run = await runs.create(session, settings, project, thread_id, body, include)
     return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
 
 

@@ -78,13 +78,15 @@ def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
 
 
 async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
-    """Drops the turn that a lost worker left half done: its steps and its message, to be done anew.
+    """Drops the turn whose model call a lost worker left half done: its steps and its message, to be done anew.
+
+    A turn whose usage is known is not half done: only its tool calls are still to be answered.
 
     Gives the events that tell readers of the stream that what they saw of it is over. The rows are gone, so that a
     client that reads the thread finds each message once.
     """
     steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
-    unfinished = {step.turn for step in steps if step.status == "in_progress"}
+    unfinished = {step.turn for step in steps if step.status == "in_progress" and step.usage is None}
     dropped = [step for step in steps if step.turn in unfinished]
     events = []
     for step in dropped:

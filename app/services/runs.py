@@ -1,5 +1,6 @@
 """Runs, as clients make and steer them. What workers do with them: run_claims and run_status."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -27,9 +28,14 @@ Value = TypeVar("Value")
 
 
 async def create(
-    session: AsyncSession, settings: Settings, project_id: str, thread_id: str, body: schemas.RunCreate
+    session: AsyncSession,
+    settings: Settings,
+    project_id: str,
+    thread_id: str,
+    body: schemas.RunCreate,
+    include: Sequence[str] = (),
 ) -> Run:
-    """Queues a run on a thread, after `additional_messages` are added to it.
+    """Queues a run on a thread, after `additional_messages` are added to it; its events tell what `include` asks for.
 
     Raises NotFound for the thread or the assistant, InvalidRequest if the thread has an active run, if the request
     does not fit the assistant, or if there is nothing to run on.
@@ -37,6 +43,7 @@ async def create(
     thread = await threads.lock(session, project_id, thread_id)
     await messages.add(session, thread, body.additional_messages or [])
     run = await _new(session, settings, thread, body)
+    run.include = list(include) or None
     if body.additional_instructions is not None:
         run.instructions = "\n".join(part for part in (run.instructions, body.additional_instructions) if part)
     await _queue(session, run, [])
@@ -207,7 +214,7 @@ async def submit_tool_outputs(
     step = await _close_calls(session, run, outputs)
     await run_status.transition(session, run, "queued", new_attempt=True, queued_at=now(), usage=None)
     events = [
-        event("thread.run.step.completed", step_schemas.RunStep.model_validate(step)),
+        event("thread.run.step.completed", step_schemas.shown(step, run.include)),
         event("thread.run.queued", schemas.Run.model_validate(run)),
     ]
     events_after_commit(session, run.id, run.attempt, events)

@@ -29,9 +29,11 @@ def upgrade() -> None:
         postgresql_ops={"tool_resources": "jsonb_path_ops"},
         postgresql_where=sa.text("tool_resources <> '{}'::jsonb"),
     )
+    op.add_column("runs", sa.Column("include", ARRAY(sa.Text)))
 
 
 def downgrade() -> None:
+    op.drop_column("runs", "include")
     op.drop_index("threads_tool_resources_idx", "threads")
     for table in (
         "chunks",
