@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import auth, ids
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.session import Sessions, transaction
 from app.errors import InvalidRequest
@@ -62,11 +63,18 @@ async def get_backends(request: Request) -> Backends:
     return backends
 
 
+async def get_embedder(request: Request) -> Embedder:
+    """What makes vectors of texts."""
+    embedder: Embedder = request.app.state.embedder
+    return embedder
+
+
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 RedisDep = Annotated[Redis, Depends(get_redis)]
 EventsDep = Annotated[EventLog, Depends(get_events)]
 BackendsDep = Annotated[Backends, Depends(get_backends)]
+EmbedderDep = Annotated[Embedder, Depends(get_embedder)]
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:

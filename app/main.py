@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from app import collector, handlers
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
@@ -69,6 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.redis = redis
         app.state.events = events
         app.state.backends = backends
+        app.state.embedder = Embedder(settings, backends)
         sweep = asyncio.create_task(sweep_for_ever(sessions, queue, settings), name="sweep")
         closing.push_async_callback(_cancel, sweep)
         collector.settle()
