@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Path, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,14 +85,10 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 #: Function scope: committed before the answer is sent, so that a client can read what it has just written.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
-_bearer = HTTPBearer(auto_error=False, description="An API key of this server: `locum keys create`")
 
-
-async def get_project(
-    session: SessionDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
+async def get_project(request: Request, session: SessionDep) -> str:
     """The id of the project whose key the request carries. Raises AuthenticationError."""
-    return await auth.project_of(session, credentials.credentials if credentials else None)
+    return await auth.project_of(session, auth.key_of(request))
 
 
 #: The project that everything a request touches belongs to.

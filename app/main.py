@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from app import collector, handlers
+from app import collector, handlers, openapi
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
@@ -40,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     handlers.install(app)
+    openapi.install(app)
     app.include_router(health.router)
     for module in _ROUTERS:
         app.include_router(module.router, prefix="/v1", responses={"4XX": {"model": ErrorResponse}})
