@@ -103,15 +103,15 @@ class Backends:
     async def embeddings_upstream(self, model: str) -> Upstream:
         """The server to ask for embeddings by `model`, for requests that are passed through. Raises NoBackend.
 
-        A name that no route and not LOCUM_EMBEDDINGS_URL's server has becomes LOCUM_EMBEDDINGS_MODEL, if it has that.
+        A name that LOCUM_EMBEDDINGS_URL's server does not list becomes LOCUM_EMBEDDINGS_MODEL, if it lists that.
         """
         if self._embeddings is None:
             return await self.upstream(model)
-        if route := self._route(model):
-            return Upstream(self._embeddings, route.model or model, route)
+        route = self._route(model)
+        name = (route and route.model) or model
         listed = await self._embeddings_catalogue.models()
         default = self._settings.embeddings_model
-        return Upstream(self._embeddings, default if default in listed and model not in listed else model)
+        return Upstream(self._embeddings, default if default in listed and name not in listed else name, route)
 
     def exact_embeddings_upstream(self, model: str) -> Upstream:
         """The server to ask for embeddings by `model` and by no other in its place. Raises NoBackend."""
