@@ -26,8 +26,6 @@ from app.embedded import minilm
 from app.embedded.inference import Inference
 from app.embedded.minilm import NAME, MiniLM
 
-DEFAULT_PORT: Final = 8081
-
 _MOST_INPUTS: Final = 2048
 _MAX_BODY_BYTES: Final = 32 * 2**20
 #: The API and the workers beside it come first.
