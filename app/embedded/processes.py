@@ -101,7 +101,7 @@ def model(port: int) -> Program:
     )
 
 
-def embeddings(port: int) -> Program:
+def embeddings(port: int, environment: Mapping[str, str]) -> Program:
     """The small embedding model, ready when it is loaded. Raises `CannotStart` if it is not installed."""
     minilm.find_files()
 
@@ -111,6 +111,7 @@ def embeddings(port: int) -> Program:
     return Program(
         name="embeddings",
         command=[sys.executable, "-m", "app.embedded.local_embeddings", str(port)],
+        environment=environment,
         is_ready=is_ready,
         start_seconds=60,
         warning="^Traceback ",

@@ -155,7 +155,7 @@ class _Start:
         """
         port = ports.free()
         try:
-            program = processes.embeddings(port)
+            program = processes.embeddings(port, child_environment(data_dir=self.folder.root))
         except CannotStart as error:
             self.warn(str(error))
             return []

@@ -82,7 +82,9 @@ def test_a_taken_port_is_refused_before_anything_starts(up: Launched, tmp_path: 
     assert not (tmp_path / "data" / "postgres").exists()
 
 
-@pytest.mark.parametrize("part", ["app.cli api", "celery", "bin/postgres -D", "valkey-server"])
+@pytest.mark.parametrize(
+    "part", ["app.cli api", "locum.runs", "locum.ingestion", "local_embeddings", "bin/postgres -D", "valkey-server"]
+)
 def test_a_part_that_dies_is_started_again(up: Launched, part: str) -> None:
     (killed,) = up.pids(part)
     os.kill(killed, signal.SIGKILL)
