@@ -67,7 +67,9 @@ class SandboxSettings(BaseSettings):
     sandbox_host: str = "127.0.0.1"
     sandbox_port: int = Field(8070, ge=1, le=65535)
     sandbox_launcher: Literal["bubblewrap", "docker"] = "bubblewrap"
-    sandbox_dir: Path | None = Field(None, description="the sessions' files; the folder `sandbox` of data_dir if absent")
+    sandbox_dir: Path | None = Field(
+        None, description="the sessions' files; the folder `sandbox` of data_dir if absent"
+    )
     sandbox_environment: Path | None = Field(None, description="made by `locum sandbox-setup`; beside Locum if absent")
     sandbox_docker_host: str = Field("unix:///var/run/docker.sock", description="the engine of the launcher docker")
     sandbox_image: str = Field("locum-sandbox", description="of the launcher docker")
@@ -76,7 +78,9 @@ class SandboxSettings(BaseSettings):
     sandbox_max_sessions: int = Field(32, ge=1, description="beyond them the longest idle one ends")
     sandbox_idle_seconds: float = Field(3600, gt=0, description="after which a session ends")
     sandbox_execution_seconds: float = Field(120, gt=0, description="of one execution; then it is interrupted")
-    sandbox_grace_seconds: float = Field(3, gt=0, description="for interrupted code to end, before its kernel is killed")
+    sandbox_grace_seconds: float = Field(
+        3, gt=0, description="for interrupted code to end, before its kernel is killed"
+    )
     sandbox_start_seconds: float = Field(60, gt=0, description="for a kernel to come up")
     sandbox_memory_bytes: int = Field(2**30, ge=2**28, description="of one session")
     sandbox_processes: int = Field(96, ge=16, description="and threads, of one session")
@@ -130,6 +134,9 @@ class Settings(SandboxSettings):
     port: int = Field(8080, ge=0, le=65535)
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="of a JSON request")
     poll_after_ms: int = Field(200, ge=1, description="openai-poll-after-ms: how often the SDKs' pollers ask")
+    key_requests_per_minute: int | None = Field(None, ge=1, description="of one API key; no limit if absent")
+    project_requests_per_minute: int | None = Field(None, ge=1, description="of all keys of a project; as above")
+    max_queued_runs: int | None = Field(None, ge=1, description="of one project; no limit if absent")
 
     # Model servers.
     backend_url: str | None = Field(None, description="OpenAI base URL of the default backend, with its /v1")

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import now
 from app.errors import InvalidRequest
 from app.models import IdempotencyKey
-from app.pagination import scoped
 
 #: How long an answer is kept.
 LIFETIME: Final = timedelta(hours=24)
@@ -36,9 +35,10 @@ async def claim(session: AsyncSession, project_id: str, key: str, fingerprint: b
     the key is free. Raises InvalidRequest if the request before was another one.
     """
     row = {"project_id": project_id, "key": key, "fingerprint": fingerprint, "created_at": now()}
+    mine = (IdempotencyKey.project_id == project_id, IdempotencyKey.key == key)
     taking = insert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.key)
     while await session.scalar(taking) is None:
-        found = await session.scalar(scoped(IdempotencyKey, project_id).where(IdempotencyKey.key == key))
+        found = await session.scalar(sa.select(IdempotencyKey).where(*mine))
         if found is not None:
             return _answer(found, fingerprint)
         # Dropped in between, because its time was over.
