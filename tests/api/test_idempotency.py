@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -203,6 +204,10 @@ def held(locum: Locum, thread_id: str) -> Iterator[psycopg.Connection]:
         yield holder
 
 
+def some_waiting(database: psycopg.Connection, count: int) -> bool:
+    return len(waiting(database)) == count
+
+
 def waiting(database: psycopg.Connection) -> list[int]:
     """The processes of the database that wait for a lock, in the order in which they began to."""
     query = (
@@ -220,7 +225,7 @@ def two_at_once(
     sent = []
     for number in (1, 2):
         sent.append(pool.submit(http.post, path, json=body, headers=key))
-        wait_for(lambda number=number: len(waiting(database)) == number, "the request to wait")
+        wait_for(partial(some_waiting, database, number), "the request to wait")
     return sent
 
 
