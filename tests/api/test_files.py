@@ -442,6 +442,20 @@ def test_large_files_pass_through_little_memory(locum: Locum, http: httpx2.Clien
     http.delete(f"/files/{made['id']}")
 
 
+def test_a_client_who_leaves_a_download_leaves_no_open_file(locum: Locum, client: OpenAI, http: httpx2.Client) -> None:
+    process = psutil.Process(locum.processes["api"].pid)
+    file_id = upload(client, bytes(30 * 2**20))
+
+    def is_open() -> bool:
+        return any(file_id in opened.path for opened in process.open_files())
+
+    with http.stream("GET", f"/files/{file_id}/content") as answer:
+        next(answer.iter_bytes(1024))
+        assert is_open()
+    wait_for(lambda: not is_open(), "the file to be closed")
+    client.files.delete(file_id)
+
+
 # Lists.
 
 
@@ -471,6 +485,7 @@ def test_lists(locum: Locum) -> None:
         ({"limit": 10_001}, "limit", "integer_above_max_value"),
         ({"order": "up"}, "order", "invalid_value"),
         ({"after": "asst_1"}, "after", "invalid_value"),
+        ({"purpose": "a\0"}, "purpose", "invalid_value"),
     ],
 )
 def test_lists_that_are_refused(http: httpx2.Client, query: dict[str, Any], param: str, code: str) -> None:
