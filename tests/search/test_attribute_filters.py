@@ -74,11 +74,8 @@ async def matched(sessions: Sessions) -> Any:
     """Asks the database for which of some attributes a filter holds."""
 
     async def ask(filters: Json, rows: list[Json]) -> list[bool]:
-        table = (
-            func.jsonb_array_elements(cast(rows, JSONB))
-            .table_valued(column("attributes", JSONB), name="rows")
-            .render_derived()
-        )
+        elements = func.jsonb_array_elements(cast(rows, JSONB))
+        table = elements.table_valued(column("attributes", JSONB), name="rows").render_derived()
         async with sessions() as session:
             return list(await session.scalars(select(condition(filters, table.c.attributes))))
 

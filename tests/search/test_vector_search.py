@@ -71,7 +71,7 @@ async def test_words_are_found_while_the_embeddings_server_is_away(library: Libr
     embedder.away = True
     store = await library.store(BREAD, RENT)
     found = await find(library, embedder, [store], "When is the rent due?")
-    assert [hit.text for hit in found][0] == RENT
+    assert found[0].text == RENT
     assert found[0].score > 0.5
     embedder.away = False
     assert (await find(library, embedder, [store], "bread dough"))[0].text == BREAD
