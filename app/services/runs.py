@@ -18,8 +18,8 @@ from app.schemas import run_steps as step_schemas
 from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
-from app.schemas.tools import stored_resources, stored_tools
-from app.services import assistants, messages, run_rows, run_status, threads
+from app.schemas.tools import stored_tools
+from app.services import assistants, messages, run_rows, run_status, threads, tool_resources
 from app.services.served_tools import refuse_unserved_tools
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
@@ -82,7 +82,7 @@ async def _new(
         model=_over(body.model, assistant.model),
         instructions=_over(body.instructions, assistant.instructions),
         tools=tools,
-        tool_resources=_tool_resources(body, assistant),
+        tool_resources=await _tool_resources(session, body, assistant),
         metadata_=body.metadata or {},
         temperature=_over(body.temperature, assistant.temperature),
         top_p=_over(body.top_p, assistant.top_p),
@@ -104,9 +104,11 @@ def _reasoning_effort(body: schemas.RunCreate | schemas.ThreadAndRunCreate) -> s
     return body.reasoning_effort if isinstance(body, schemas.RunCreate) else None
 
 
-def _tool_resources(body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant) -> Json:
+async def _tool_resources(
+    session: AsyncSession, body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant
+) -> Json:
     if isinstance(body, schemas.ThreadAndRunCreate) and body.tool_resources is not None:
-        return stored_resources(body.tool_resources)
+        return await tool_resources.stored(session, assistant.project_id, body.tool_resources)
     return assistant.tool_resources
 
 

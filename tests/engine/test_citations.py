@@ -17,7 +17,22 @@ SOURCES = {(0, 0): Source("file-a", "a.txt", "first"), (0, 11): Source("file-b",
 #: Texts with much in them that is, or nearly is, a marker.
 texts = st.lists(
     st.sampled_from(
-        ["【", "】", "0:0", "0:11", "†", "a.txt", "source", "【0:0†a.txt】", "【0:11】", "【0:0†", "【7:7†x】", "【【0:0】", "é😀", "\n"]
+        [
+            "【",
+            "】",
+            "0:0",
+            "0:11",
+            "†",
+            "a.txt",
+            "source",
+            "【0:0†a.txt】",
+            "【0:11】",
+            "【0:0†",
+            "【7:7†x】",
+            "【【0:0】",
+            "é😀",
+            "\n",
+        ]
     )
     | st.text(max_size=5),
     max_size=12,
@@ -62,7 +77,9 @@ def test_markers_are_known_however_they_are_labelled(written: str, position: int
     assert scan([f"So it is{written}."]) == ["So it is", Citation(marker(0, position, source.filename), source), "."]
 
 
-@pytest.mark.parametrize("text", ["【1:0†a.txt】", "【0:1】", "【note】", "【】", "【0:0†a.txt", "【0:0†a【b】", "[0:0]"])
+@pytest.mark.parametrize(
+    "text", ["【1:0†a.txt】", "【0:1】", "【note】", "【】", "【0:0†a.txt", "【0:0†a【b】", "[0:0]"]
+)
 def test_what_stands_for_nothing_is_text(text: str) -> None:
     assert scan([text]) == [text]
 
