@@ -55,7 +55,7 @@ def a_file_is_cited(bench: Bench) -> None:
     equal([result.content[0].text for result in details.tool_calls[0].file_search.results], [FOODS])
     client.vector_stores.files.delete(file.id, vector_store_id=store.id)
     equal(client.files.retrieve(file.id).status, "processed")
-    equal(client.vector_stores.delete(store.id).deleted, True)
+    assert client.vector_stores.delete(store.id).deleted
 
 
 def an_attachment_is_cited_in_a_stream(bench: Bench) -> None:
@@ -137,7 +137,7 @@ def vector_stores_are_kept_like_the_rest(bench: Bench) -> None:
     equal(stores.update(made.id, name="b").name, "b")
     equal(stores.retrieve(made.id).metadata, {"k": "v"})
     equal(next(iter(stores.list())).id, made.id)
-    equal(stores.delete(made.id).deleted, True)
+    assert stores.delete(made.id).deleted
 
 
 def what_cannot_be_searched_says_why(bench: Bench) -> None:
