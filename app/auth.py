@@ -1,6 +1,7 @@
 """Bearer keys: who is asking."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
 
 from app.errors import AuthenticationError
 from app.services import projects
@@ -10,6 +11,12 @@ _NO_KEY = (
     "(i.e. Authorization: Bearer YOUR_KEY)."
 )
 _SHOWN_CHARS = 8
+
+
+def key_of(request: HTTPConnection) -> str | None:
+    """The key that a request carries as a bearer token (RFC 6750, section 2.1), if it carries one."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
 
 
 async def project_of(session: AsyncSession, key: str | None) -> str:

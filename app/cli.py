@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -99,11 +99,15 @@ def api(host: Host = None, port: Port = None) -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    queue: Annotated[
+        Literal["runs", "ingestion"], typer.Option(help="What it works on: runs, or new files of vector stores.")
+    ] = "runs",
+) -> None:
     """Run one worker process. Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
     from app.embedded.processes import worker_command  # noqa: PLC0415
 
-    command = worker_command(_connected(_settings()))
+    command = worker_command(_connected(_settings()), queue)
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
 
 

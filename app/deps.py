@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Path, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import auth, ids
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.session import Sessions, transaction
 from app.errors import InvalidRequest
@@ -62,11 +62,18 @@ async def get_backends(request: Request) -> Backends:
     return backends
 
 
+async def get_embedder(request: Request) -> Embedder:
+    """What makes vectors of texts."""
+    embedder: Embedder = request.app.state.embedder
+    return embedder
+
+
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 RedisDep = Annotated[Redis, Depends(get_redis)]
 EventsDep = Annotated[EventLog, Depends(get_events)]
 BackendsDep = Annotated[Backends, Depends(get_backends)]
+EmbedderDep = Annotated[Embedder, Depends(get_embedder)]
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -78,14 +85,10 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 #: Function scope: committed before the answer is sent, so that a client can read what it has just written.
 SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
-_bearer = HTTPBearer(auto_error=False, description="An API key of this server: `locum keys create`")
 
-
-async def get_project(
-    session: SessionDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
+async def get_project(request: Request, session: SessionDep) -> str:
     """The id of the project whose key the request carries. Raises AuthenticationError."""
-    return await auth.project_of(session, credentials.credentials if credentials else None)
+    return await auth.project_of(session, auth.key_of(request))
 
 
 #: The project that everything a request touches belongs to.

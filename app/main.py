@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from app import collector, handlers
+from app import collector, handlers, openapi
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
@@ -39,6 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     handlers.install(app)
+    openapi.install(app)
     app.include_router(health.router)
     for module in _ROUTERS:
         app.include_router(module.router, prefix="/v1", responses={"4XX": {"model": ErrorResponse}})
@@ -69,6 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.redis = redis
         app.state.events = events
         app.state.backends = backends
+        app.state.embedder = Embedder(settings, backends)
         sweep = asyncio.create_task(sweep_for_ever(sessions, queue, settings), name="sweep")
         closing.push_async_callback(_cancel, sweep)
         collector.settle()

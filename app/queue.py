@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from app.settings import Settings
 
 RUNS_QUEUE: Final = "locum.runs"
+INGESTION_QUEUE: Final = "locum.ingestion"
 EXECUTE_RUN: Final = "runs.execute"
 
 _WORKERS_KEY: Final = "locum:workers"

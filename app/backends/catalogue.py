@@ -100,15 +100,20 @@ class CatalogueUnavailable(Exception):
     """A server that does not tell its models; the message says why."""
 
 
+class NoList(CatalogueUnavailable):
+    """A server that answers, and has no list of models."""
+
+
 async def fetch_models(server: ModelServer) -> list[ListedModel]:
-    """Asks the server. Raises CatalogueUnavailable."""
+    """Asks the server. Raises CatalogueUnavailable, NoList where it has none to tell."""
     try:
         answer = await server.get_json("/models", FETCH_SECONDS)
         return [ListedModel.from_json(entry) for entry in answer["data"]]
     except TimeoutError:
         raise CatalogueUnavailable(f"{server.url} did not answer in {FETCH_SECONDS:g} s") from None
     except aiohttp.ClientResponseError as e:
-        raise CatalogueUnavailable(f"{server.url}/models answered {e.status}") from None
+        kind = NoList if e.status in (404, 405, 501) else CatalogueUnavailable
+        raise kind(f"{server.url}/models answered {e.status}") from None
     except (aiohttp.ClientError, OSError) as e:
         raise CatalogueUnavailable(server.redacted(f"{server.url} cannot be reached: {e}")) from None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):

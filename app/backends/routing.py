@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from app.backends.base import BackendFailure, CompletionBackend, CompletionRequest, Delta, Model
-from app.backends.catalogue import Catalogue, CatalogueUnavailable, ListedModel, fetch_models
+from app.backends.catalogue import Catalogue, CatalogueUnavailable, ListedModel, NoList, fetch_models
 from app.backends.emulated import EmulatedBackend
 from app.backends.openai import OpenAIBackend, RetryPolicy
 from app.backends.server import Connections, ModelServer
 from app.settings import DEFAULT_BACKEND, BackendSettings, ModelRoute, Settings
+
+#: How the server of LOCUM_EMBEDDINGS_URL is called in the log.
+_EMBEDDINGS = "embeddings"
 
 #: Models whose dialect is remembered. Names come from clients, so there is no end to them.
 _MAX_REMEMBERED = 1024
@@ -52,12 +55,15 @@ class Backends:
         self._embeddings: ModelServer | None = None
         if settings.embeddings_url is not None:
             described_embeddings = BackendSettings(url=settings.embeddings_url, api_key=settings.embeddings_api_key)
-            self._embeddings = ModelServer("embeddings", described_embeddings, self._connections)
+            self._embeddings = ModelServer(_EMBEDDINGS, described_embeddings, self._connections)
+            self._embeddings_catalogue = Catalogue(self._embeddings)
 
     async def close(self) -> None:
         """Closes every connection."""
         for catalogue in self._catalogues.values():
             await catalogue.close()
+        if self._embeddings is not None:
+            await self._embeddings_catalogue.close()
         await self._connections.close()
 
     async def resolve(self, model: str) -> Model:
@@ -95,11 +101,25 @@ class Backends:
         return Upstream(self._servers[default], first)
 
     async def embeddings_upstream(self, model: str) -> Upstream:
-        """The server to ask for embeddings by `model`. Raises NoBackend."""
+        """The server to ask for embeddings by `model`, for requests that are passed through. Raises NoBackend.
+
+        A name that no route and not LOCUM_EMBEDDINGS_URL's server has becomes LOCUM_EMBEDDINGS_MODEL, if it has that.
+        """
         if self._embeddings is None:
             return await self.upstream(model)
-        route = self._route(model)
-        return Upstream(self._embeddings, (route and route.model) or model, route)
+        if route := self._route(model):
+            return Upstream(self._embeddings, route.model or model, route)
+        listed = await self._embeddings_catalogue.models()
+        default = self._settings.embeddings_model
+        return Upstream(self._embeddings, default if default in listed and model not in listed else model)
+
+    def exact_embeddings_upstream(self, model: str) -> Upstream:
+        """The server to ask for embeddings by `model` and by no other in its place. Raises NoBackend."""
+        if self._embeddings is not None:
+            return Upstream(self._embeddings, model)
+        if route := self._route(model):
+            return self._by_route(route, model)
+        return Upstream(self._server(DEFAULT_BACKEND), model)
 
     async def list_models(self) -> list[ListedModel]:
         """What `GET /v1/models` shows: the names of the routes (not the globs), then the default backend's own."""
@@ -121,6 +141,17 @@ class Backends:
         """What is wrong with a backend, in words for the operator; None if it answers. Takes seconds at most."""
         try:
             await fetch_models(self._server(name))
+        except (NoBackend, CatalogueUnavailable) as e:
+            return str(e)
+        return None
+
+    async def probe_embeddings(self) -> str | None:
+        """The same of the server that makes the vectors. Some of them have no list of models, and answer that."""
+        try:
+            server = self.exact_embeddings_upstream(self._settings.embeddings_model).server
+            await fetch_models(server)
+        except NoList:
+            return None
         except (NoBackend, CatalogueUnavailable) as e:
             return str(e)
         return None

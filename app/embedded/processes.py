@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import aiohttp
 from redis.asyncio import Redis
@@ -11,9 +11,12 @@ from redis.exceptions import RedisError
 from app.db.redis import create_redis
 from app.embedded import local_model
 from app.embedded.part import Program
-from app.queue import live_workers, retire_worker
+from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers, retire_worker
 from app.settings import Settings
 
+WorkerKind = Literal["runs", "ingestion"]
+
+_QUEUES: Final[dict[WorkerKind, str]] = {"runs": RUNS_QUEUE, "ingestion": INGESTION_QUEUE}
 _LEVELS: Final = "warning|error|critical"
 #: As app.telemetry writes them, for people and as JSON; and what Python writes before that is set up.
 _WARNING: Final = rf'\[({_LEVELS}) *\]|"level":"({_LEVELS})"|^Traceback '
@@ -57,7 +60,7 @@ def worker(settings: Settings, environment: Mapping[str, str]) -> Program:
 
     return Program(
         name="worker",
-        command=worker_command(settings),
+        command=worker_command(settings, "runs"),
         environment=environment,
         prepare=forget_the_dead,
         is_ready=is_ready,
@@ -68,11 +71,11 @@ def worker(settings: Settings, environment: Mapping[str, str]) -> Program:
     )
 
 
-def worker_command(settings: Settings) -> list[str]:
-    """The command that is a worker process."""
+def worker_command(settings: Settings, kind: WorkerKind) -> list[str]:
+    """The command that is a worker process; it knows its kind by the queue that it listens to."""
     # Celery's warning of root is about pickled tasks; ours are JSON.
     python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
-    celery = ["-m", "celery", "--quiet", "-A", "workers.main", "worker"]
+    celery = ["-m", "celery", "--quiet", "-A", "workers.main", "worker", "--queues", _QUEUES[kind]]
     # A thread only hands a nudge over: see workers.engine.dispatcher.
     size = ["--pool=threads", "--concurrency=2", "--loglevel", settings.log_level]
     # What workers tell each other: ours meet in the database.

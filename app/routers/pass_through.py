@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from typing import Any
 
 import aiohttp
 import orjson
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app import auth
 from app.backends.failures import ServerError, failure_of_connection
@@ -28,14 +27,9 @@ _RELAYED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 _CLIENT_GONE = 499
 
 
-_bearer = HTTPBearer(auto_error=False, description="An API key of this server: `locum keys create`")
-
-
-async def _authenticate(
-    sessions: SessionsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> None:
+async def _authenticate(request: Request, sessions: SessionsDep) -> None:
     async with transaction(sessions) as session:
-        await auth.project_of(session, credentials.credentials if credentials else None)
+        await auth.project_of(session, auth.key_of(request))
 
 
 #: Lets only requests with a key through. Unlike ProjectDep it leaves no transaction open while a model server answers.

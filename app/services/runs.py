@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
@@ -40,9 +40,9 @@ async def create(
     Raises NotFound for the thread or the assistant, InvalidRequest if the thread has an active run, if the request
     does not fit the assistant, or if there is nothing to run on.
     """
-    thread = await threads.lock(session, project_id, thread_id)
+    thread, assistant = await _thread_and_assistant(session, project_id, thread_id, body.assistant_id)
     await messages.add(session, thread, body.additional_messages or [])
-    run = await _new(session, settings, thread, body)
+    run = _new(settings, thread, assistant, body)
     run.include = list(include) or None
     if body.additional_instructions is not None:
         run.instructions = "\n".join(part for part in (run.instructions, body.additional_instructions) if part)
@@ -55,16 +55,43 @@ async def create_thread_and_run(
 ) -> Run:
     """Makes a thread and queues a run on it. Raises as `create`; nothing is kept if it does."""
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
-    run = await _new(session, settings, thread, body)
+    assistant = await assistants.get(session, project_id, body.assistant_id)
+    run = _new(settings, thread, assistant, body)
     await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
     return run
 
 
-async def _new(
-    session: AsyncSession, settings: Settings, thread: Thread, body: schemas.RunCreate | schemas.ThreadAndRunCreate
+#: Asked for every run, so made once, and for both at once.
+_THREAD_AND_ASSISTANT: Final = (
+    select(Thread, Assistant)
+    .join(Assistant, Assistant.project_id == Thread.project_id)
+    .where(
+        Thread.project_id == bindparam("project"),
+        Thread.id == bindparam("thread"),
+        Assistant.id == bindparam("assistant"),
+    )
+    .with_for_update(of=Thread)
+)
+
+
+async def _thread_and_assistant(
+    session: AsyncSession, project_id: str, thread_id: str, assistant_id: str
+) -> tuple[Thread, Assistant]:
+    """The thread, locked, and the assistant. Raises NotFound for whichever is missing."""
+    wanted = {"project": project_id, "thread": thread_id, "assistant": assistant_id}
+    found = (await session.execute(_THREAD_AND_ASSISTANT, wanted)).one_or_none()
+    if found is not None:
+        return found[0], found[1]
+    return await threads.lock(session, project_id, thread_id), await assistants.get(session, project_id, assistant_id)
+
+
+def _new(
+    settings: Settings,
+    thread: Thread,
+    assistant: Assistant,
+    body: schemas.RunCreate | schemas.ThreadAndRunCreate,
 ) -> Run:
     """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts."""
-    assistant = await assistants.get(session, thread.project_id, body.assistant_id)
     tools = assistant.tools if body.tools is None else stored_tools(body.tools)
     refuse_unserved_tools(tools)
     _refuse_unknown_choice(body.tool_choice, tools)

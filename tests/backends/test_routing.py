@@ -231,3 +231,10 @@ async def test_embeddings_have_a_server_of_their_own(make: Make, other: Completi
     upstream = await backends.embeddings_upstream("ada")
     assert (upstream.server.url, upstream.model) == (other.url, "minilm")
     assert (await backends.embeddings_upstream("x")).model == "x"
+
+
+async def test_names_that_the_embeddings_server_does_not_list(make: Make, default: CompletionBackend) -> None:
+    backends = make(embeddings_url=default.url, embeddings_model="second")
+    assert (await backends.embeddings_upstream("first")).model == "first"
+    assert (await backends.embeddings_upstream("x")).model == "second"
+    assert backends.exact_embeddings_upstream("x").model == "x"

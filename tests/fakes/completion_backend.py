@@ -22,18 +22,17 @@ Scripts belong to model names, so tests that use a name of their own run side by
 of its model's script; a request after the last turn is a violation, unless the script repeats (its last turn is given
 again and again). A model that was never given a script echoes. Requests are checked as OpenAI checks them; a wrong one
 is answered with 400, recorded as a violation, and takes no turn.
+
+Requests for embeddings take turns too: a turn's `delay`, `status`, `headers` and `body` count, and one without a body
+brings the vectors. A model that was never given a script always brings them (tests.fakes.embeddings).
 """
 
 import argparse
-import base64
-import hashlib
-import math
-import struct
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
@@ -41,15 +40,25 @@ from typing import Any, Self
 import orjson
 
 from tests.fakes.checks import Violation, check_completion_request, parsed
+from tests.fakes.embeddings import EMBEDDING_DIMENSIONS, check_embedding_request, embedding, embeddings
 from tests.fakes.http_server import Exchange, HTTPServer, frame
 from tests.fakes.turns import MALFORMED_EVENT, Call, Quirk, Turn, completion, echo, error_event, events
 
-__all__ = ["MALFORMED_EVENT", "Call", "CompletionBackend", "Quirk", "ReceivedRequest", "Turn", "error_event"]
+__all__ = [
+    "EMBEDDING_DIMENSIONS",
+    "MALFORMED_EVENT",
+    "Call",
+    "CompletionBackend",
+    "Quirk",
+    "ReceivedRequest",
+    "Turn",
+    "embedding",
+    "embeddings",
+    "error_event",
+]
 
 #: A turn, or what makes one of the request's body.
 ScriptedTurn = Turn | Callable[[dict[str, Any]], Turn]
-
-EMBEDDING_DIMENSIONS = 64
 
 _JSON = {"content-type": "application/json"}
 _SSE = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
@@ -185,7 +194,7 @@ class CompletionBackend:
             if route == ("POST", "/chat/completions"):
                 self._complete(exchange)
             elif route == ("POST", "/embeddings"):
-                self._answer(exchange, _embeddings(self._parse(exchange)))
+                self._embed(exchange)
             elif route == ("GET", "/models"):
                 self.list_requests += 1
                 listed = [{"id": name, "object": "model", **more} for name, more in self.models.items()]
@@ -250,11 +259,21 @@ class CompletionBackend:
         turn = self._next_turn(body)
         _Stream(self, self._states[body["model"]], exchange, turn).start(body)
 
+    def _embed(self, exchange: Exchange) -> None:
+        body = self._parse(exchange, check_embedding_request)
+        turn = self._scripted_turn(body) or Turn()
+        if turn.status == 200 and turn.body is None:
+            turn = replace(turn, body=embeddings(body))
+        _Stream(self, self._states[str(body.get("model"))], exchange, turn).start(body)
+
     def _next_turn(self, body: dict[str, Any]) -> Turn:
+        return self._scripted_turn(body) or self.default or echo(body)
+
+    def _scripted_turn(self, body: dict[str, Any]) -> Turn | None:
         with self._changed:
-            script = self._states[body["model"]].script
+            script = self._states[str(body.get("model"))].script
             if script is None:
-                return self.default or echo(body)
+                return None
             if not script.turns:
                 self.violations.append(f"{body['model']}: asked after the end of the script")
                 raise Violation("This model's script has come to its end.")
@@ -379,32 +398,6 @@ def _framed(turn: Turn, model: str, include_usage: bool) -> list[bytes]:
 
 def _error(status: int) -> dict[str, Any]:
     return {"error": {"message": f"scripted status {status}", "type": "server_error", "param": None, "code": None}}
-
-
-def _embeddings(body: Any) -> dict[str, Any]:
-    """Deterministic unit vectors: equal texts have equal vectors."""
-    if not isinstance(body, dict) or not body.get("input"):
-        raise Violation("'input' is required", "input")
-    given = body["input"]
-    inputs = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
-    size = body.get("dimensions") or EMBEDDING_DIMENSIONS
-    data = []
-    for index, item in enumerate(inputs):
-        vector: list[float] | str = embedding(item, size)
-        if body.get("encoding_format") == "base64":
-            vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
-        data.append({"object": "embedding", "index": index, "embedding": vector})
-    tokens = sum(len(item.split()) if isinstance(item, str) else len(item) for item in inputs)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return {"object": "list", "data": data, "model": body.get("model"), "usage": usage}
-
-
-def embedding(item: str | list[int], size: int = EMBEDDING_DIMENSIONS) -> list[float]:
-    """The vector that the backend answers for an input."""
-    seed = hashlib.shake_256(orjson.dumps(item)).digest(size)
-    raw = [byte - 127.5 for byte in seed]
-    length = math.sqrt(sum(x * x for x in raw))
-    return [x / length for x in raw]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.session import transaction
+from app.db.session import autocommit
 from app.services import run_claims
 from app.signals import of
 from workers.engine.execute import execute
@@ -50,7 +50,8 @@ class Dispatcher:
         if process.leases.is_stopping:
             return 0
         try:
-            async with transaction(process.sessions) as session:
+            # One statement, so no transaction around it.
+            async with autocommit(process.sessions) as session:
                 claims = await run_claims.claim(session, process.settings.run_lease_seconds, limit)
                 signals = of(session)
         except (SQLAlchemyError, OSError) as error:
