@@ -57,6 +57,8 @@ async def create_thread_and_run(
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
     assistant = await assistants.get(session, project_id, body.assistant_id)
     run = _new(settings, thread, assistant, body)
+    if body.tool_resources is not None:
+        run.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
     await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
     return run
 
@@ -109,7 +111,7 @@ def _new(
         model=_over(body.model, assistant.model),
         instructions=_over(body.instructions, assistant.instructions),
         tools=tools,
-        tool_resources=await _tool_resources(session, body, assistant),
+        tool_resources=assistant.tool_resources,
         metadata_=body.metadata or {},
         temperature=_over(body.temperature, assistant.temperature),
         top_p=_over(body.top_p, assistant.top_p),
@@ -129,14 +131,6 @@ def _over(requested: Value | None, inherited: Value) -> Value:
 
 def _reasoning_effort(body: schemas.RunCreate | schemas.ThreadAndRunCreate) -> str | None:
     return body.reasoning_effort if isinstance(body, schemas.RunCreate) else None
-
-
-async def _tool_resources(
-    session: AsyncSession, body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant
-) -> Json:
-    if isinstance(body, schemas.ThreadAndRunCreate) and body.tool_resources is not None:
-        return await tool_resources.stored(session, assistant.project_id, body.tool_resources)
-    return assistant.tool_resources
 
 
 def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) -> None:
