@@ -58,8 +58,8 @@ def up(
         str | None, typer.Option(help="API key to open the first project with; one is made if absent.")
     ] = None,
 ) -> None:
-    """Start Locum with all it needs: Postgres, Redis, a worker and the API; a small local model too, if
-    LOCUM_BACKEND_URL names no other. What LOCUM_DATABASE_URL or LOCUM_REDIS_URL name is used instead of started."""
+    """Start Locum with all it needs: Postgres, Redis, workers, the API, and small local models. What
+    LOCUM_DATABASE_URL, LOCUM_REDIS_URL, LOCUM_BACKEND_URL or LOCUM_EMBEDDINGS_URL name is used instead of started."""
     from app.embedded.up import up as start  # noqa: PLC0415 - each command loads what it needs
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
@@ -109,6 +109,18 @@ def worker(
 
     command = worker_command(_connected(_settings()), queue)
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
+
+
+@app.command()
+def embeddings(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8081,
+) -> None:
+    """Serve the small embedding model that Locum brings along, for LOCUM_EMBEDDINGS_URL=http://host:port/v1 and
+    LOCUM_EMBEDDINGS_MODEL=all-minilm-l6-v2."""
+    from app.embedded.local_embeddings import serve  # noqa: PLC0415
+
+    serve(host, port)
 
 
 @app.command()

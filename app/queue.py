@@ -14,7 +14,7 @@ RUNS_QUEUE: Final = "locum.runs"
 INGESTION_QUEUE: Final = "locum.ingestion"
 EXECUTE_RUN: Final = "runs.execute"
 
-_WORKERS_KEY: Final = "locum:workers"
+_WORKERS_KEY: Final = "locum:workers:{queue}"
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -22,7 +22,7 @@ def create_celery(settings: Settings) -> Celery:
     celery = Celery("locum", broker=settings.celery_broker_url, set_as_current=False)
     celery.conf.update(
         task_default_queue=RUNS_QUEUE,
-        task_queues=[KombuQueue(RUNS_QUEUE)],
+        task_queues=[KombuQueue(RUNS_QUEUE), KombuQueue(INGESTION_QUEUE)],
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],
@@ -78,21 +78,23 @@ class Queue:
         self._celery.close()
 
 
-async def announce_worker(redis: Redis, name: str, seconds: float) -> None:
-    """Says that worker `name` lives, and is to be believed so for `seconds`."""
+async def announce_worker(redis: Redis, name: str, seconds: float, queue: str = RUNS_QUEUE) -> None:
+    """Says that worker `name` of `queue` lives, and is to be believed so for `seconds`."""
     now = time.time()
+    key = _WORKERS_KEY.format(queue=queue)
     pipeline = redis.pipeline(transaction=False)
-    pipeline.zadd(_WORKERS_KEY, {name: now + seconds})
-    pipeline.zremrangebyscore(_WORKERS_KEY, "-inf", now)
+    pipeline.zadd(key, {name: now + seconds})
+    pipeline.zremrangebyscore(key, "-inf", now)
     await pipeline.execute()
 
 
-async def retire_worker(redis: Redis, name: str) -> None:
-    """Takes worker `name` off the list."""
-    await redis.zrem(_WORKERS_KEY, name)
+async def retire_worker(redis: Redis, name: str, queue: str = RUNS_QUEUE) -> None:
+    """Takes worker `name` of `queue` off the list."""
+    await redis.zrem(_WORKERS_KEY.format(queue=queue), name)
 
 
-async def live_workers(redis: Redis) -> list[str]:
-    """The names of the workers that have announced themselves lately."""
-    names: list[bytes] = await redis.execute_command("ZRANGEBYSCORE", _WORKERS_KEY, time.time(), "+inf")
+async def live_workers(redis: Redis, queue: str = RUNS_QUEUE) -> list[str]:
+    """The names of the workers of `queue` that have announced themselves lately."""
+    key = _WORKERS_KEY.format(queue=queue)
+    names: list[bytes] = await redis.execute_command("ZRANGEBYSCORE", key, time.time(), "+inf")
     return [name.decode() for name in names]

@@ -1,4 +1,4 @@
-"""The health of the container this runs in, as its exit status: `healthcheck.py api` or `healthcheck.py worker`.
+"""The health of the container this runs in, as its exit status: `healthcheck.py api`, `worker`, ...
 
 It says whether this one process lives, and no more: an API is not unhealthy because the database is away, and to start
 it again would not help. `/readyz` and `locum doctor` tell about the parts.
@@ -14,22 +14,22 @@ from http import HTTPStatus
 _SECONDS = 4.0
 
 
-def api() -> bool:
-    """Whether the API answers. Raises OSError or HTTPException if it does not."""
+def answers(port: int) -> bool:
+    """Whether what listens on `port` answers. Raises OSError or HTTPException if it does not."""
     # Not urllib, which would ask a proxy that the environment names; no settings, since it is done every few seconds.
-    connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["LOCUM_PORT"]), timeout=_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
     connection.request("GET", "/healthz")
     return connection.getresponse().status == HTTPStatus.OK
 
 
-async def worker() -> bool:
+async def worker(queue: str) -> bool:
     """Whether the worker of this container has announced itself lately. Raises RedisError if Redis is away."""
     from app.db.redis import create_redis  # noqa: PLC0415 - the API's check does without them
     from app.queue import live_workers  # noqa: PLC0415
     from app.settings import Settings  # noqa: PLC0415
 
     async with asyncio.timeout(_SECONDS), create_redis(Settings()) as redis:
-        names = await live_workers(redis)
+        names = await live_workers(redis, f"locum.{queue}")
     return any(name.partition(":")[0] == socket.gethostname() for name in names)
 
 
@@ -37,11 +37,15 @@ def main() -> None:
     """Ends with status 0 if all is well, with 1 and the reason on stderr if not."""
     match sys.argv[1:]:
         case ["api"]:
-            healthy = api()
+            healthy = answers(int(os.environ["LOCUM_PORT"]))
+        case ["embeddings"]:
+            healthy = answers(8081)
         case ["worker"]:
-            healthy = asyncio.run(worker())
+            healthy = asyncio.run(worker("runs"))
+        case ["ingestion"]:
+            healthy = asyncio.run(worker("ingestion"))
         case _:
-            sys.exit("usage: healthcheck.py api|worker")
+            sys.exit("usage: healthcheck.py api|worker|ingestion|embeddings")
     if not healthy:
         sys.exit("unhealthy")
 

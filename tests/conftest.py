@@ -39,7 +39,7 @@ def backend() -> Iterator[CompletionBackend]:
 
 @pytest.fixture(scope="session")
 def locum(stack: Stack, backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locum]:
-    """The API and one worker, as processes of their own."""
+    """The API and a worker of each kind, as processes of their own."""
     with run_locum(stack, backend.url, tmp_path_factory.mktemp("locum")) as running:
         yield running
 

@@ -154,7 +154,7 @@ ROUTES = """[
 
 @contextlib.contextmanager
 def run_locum(stack: Stack, backend_url: str, folder: Path, **settings: str) -> Iterator[Locum]:
-    """Runs one API and one worker on `stack`, migrated and with a project, until the block is left."""
+    """Runs one API and a worker of each kind on `stack`, migrated and with a project, until the block is left."""
     port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUM_")}
     environment = {
@@ -178,6 +178,7 @@ def run_locum(stack: Stack, backend_url: str, folder: Path, **settings: str) -> 
         locum.api_key = locum.new_project()
         locum.start("api", "api")
         locum.start("worker", "worker")
+        locum.start("ingestion", "worker", "--queue", "ingestion")
         locum.wait_until_ready()
         yield locum
     finally:

@@ -223,6 +223,8 @@ def test_doctor_names_what_is_wrong(command: Command, tmp_path: Path) -> None:
         "migrations": "WRONG",
         "redis": "WRONG",
         "worker": "WRONG",
+        "ingestion": "WRONG",
+        "embeddings": "WRONG",
         "backend": "WRONG",
     }
     assert "hunter2" not in done.stdout + done.stderr

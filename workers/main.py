@@ -29,7 +29,8 @@ def _set_up_logging(**_: Any) -> None:
 def _start(**_: Any) -> None:
     """Opens this process's parts before it takes its first nudge, and closes them when it is shut down."""
     loop = LoopThread()
-    process = loop.run(WorkerProcess.start(settings, celery))
+    (queue,) = celery.amqp.queues.consume_from
+    process = loop.run(WorkerProcess.start(settings, celery, queue))
     dispatcher = Dispatcher(process)
     runs.register(celery, loop, dispatcher)
     collector.settle()

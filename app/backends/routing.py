@@ -103,15 +103,20 @@ class Backends:
     async def embeddings_upstream(self, model: str) -> Upstream:
         """The server to ask for embeddings by `model`, for requests that are passed through. Raises NoBackend.
 
-        A name that no route and not LOCUM_EMBEDDINGS_URL's server has becomes LOCUM_EMBEDDINGS_MODEL, if it has that.
+        A name that LOCUM_EMBEDDINGS_URL's server does not list is asked of the default backend if that lists it, else
+        it becomes LOCUM_EMBEDDINGS_MODEL, if that is listed.
         """
         if self._embeddings is None:
             return await self.upstream(model)
-        if route := self._route(model):
-            return Upstream(self._embeddings, route.model or model, route)
+        route = self._route(model)
+        name = (route and route.model) or model
         listed = await self._embeddings_catalogue.models()
         default = self._settings.embeddings_model
-        return Upstream(self._embeddings, default if default in listed and model not in listed else model)
+        if name in listed or default not in listed:
+            return Upstream(self._embeddings, name, route)
+        if self._servers and await self._catalogues[self._default_name()].get(name):
+            return Upstream(self._servers[self._default_name()], name, route)
+        return Upstream(self._embeddings, default, route)
 
     def exact_embeddings_upstream(self, model: str) -> Upstream:
         """The server to ask for embeddings by `model` and by no other in its place. Raises NoBackend."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.embedded import local_model
+from app.embedded import local_model, minilm
 from app.embedded.errors import CannotStart
 from app.embedded.folder import DataFolder
 from app.embedded.postgres import Postgres
@@ -25,4 +25,7 @@ def with_running_stack(settings: Settings) -> Settings:
     if settings.backend_url is None and not settings.backends and folder.model_url.exists():
         found["backend_url"] = folder.model_url.read_text()
         found["default_model"] = local_model.NAME
+    if settings.embeddings_url is None and folder.embeddings_url.exists():
+        found["embeddings_url"] = folder.embeddings_url.read_text()
+        found["embeddings_model"] = minilm.NAME
     return settings.model_copy(update=found)

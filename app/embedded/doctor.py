@@ -14,12 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.backends.base import BackendFailure
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db import migrate
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.embedded.errors import reason
-from app.queue import live_workers
+from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers
 from app.settings import DEFAULT_BACKEND, MissingSetting, Settings
 from app.telemetry import without_secrets
 
@@ -61,7 +63,7 @@ async def _find(part: str, check: Awaitable[str]) -> Finding:
             return Finding(part, ok=True, detail=await check)
     except TimeoutError:
         problem = f"no answer within {_SECONDS:g} seconds"
-    except (Wrong, MissingSetting, SQLAlchemyError, RedisError, OSError) as error:
+    except (Wrong, MissingSetting, BackendFailure, SQLAlchemyError, RedisError, OSError) as error:
         problem = reason(error)
     return Finding(part, ok=False, detail=without_secrets(problem))
 
@@ -131,11 +133,29 @@ async def _redis(settings: Settings) -> str:
 
 
 async def _workers(settings: Settings) -> str:
+    return await _live_workers(settings, RUNS_QUEUE, "locum worker")
+
+
+async def _ingestion(settings: Settings) -> str:
+    return await _live_workers(settings, INGESTION_QUEUE, "locum worker --queue ingestion")
+
+
+async def _live_workers(settings: Settings, queue: str, command: str) -> str:
     async with _connection(settings) as redis:
-        names = await live_workers(redis)
+        names = await live_workers(redis, queue)
     if not names:
-        raise Wrong("none runs: start one with `locum worker`")
+        raise Wrong(f"none runs: start one with `{command}`")
     return ", ".join(sorted(names))
+
+
+async def _embeddings(settings: Settings) -> str:
+    settings = settings.model_copy(update={"backend_retries": 0})
+    backends = Backends(settings)
+    try:
+        (vector,) = await Embedder(settings, backends).embed(["locum"])
+    finally:
+        await backends.close()
+    return f"{settings.embeddings_model}, {len(vector)} dimensions"
 
 
 async def _backend(settings: Settings, name: str) -> str:
@@ -158,4 +178,6 @@ _CHECKS: dict[str, Check] = {
     "migrations": _migrations,
     "redis": _redis,
     "worker": _workers,
+    "ingestion": _ingestion,
+    "embeddings": _embeddings,
 }

@@ -5,7 +5,7 @@ locum.lock  locked while in use
 logs/       what the parts wrote
 postgres/   the database
 valkey/     Redis's log of writes
-run/        sockets, and where the local model answers
+run/        sockets, and where the local models answer
 """
 
 import fcntl
@@ -38,6 +38,7 @@ class DataFolder:
         self.lock = self.root / "locum.lock"
         self.sockets = self._sockets()
         self.model_url = self.sockets / "model.url"
+        self.embeddings_url = self.sockets / "embeddings.url"
 
     def _sockets(self) -> Path:
         """`run` in the data folder, or a folder below the one for temporary files where the path would be too long."""

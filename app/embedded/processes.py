@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.db.redis import create_redis
-from app.embedded import local_model
+from app.embedded import local_model, minilm
 from app.embedded.part import Program
 from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers, retire_worker
 from app.settings import Settings
@@ -45,22 +45,23 @@ def api(settings: Settings, environment: Mapping[str, str]) -> Program:
     )
 
 
-def worker(settings: Settings, environment: Mapping[str, str]) -> Program:
-    """The worker, ready when it has announced itself."""
+def worker(settings: Settings, environment: Mapping[str, str], kind: WorkerKind) -> Program:
+    """A worker, ready when it has announced itself."""
+    queue = _QUEUES[kind]
 
     async def is_ready() -> bool:
         async with create_redis(settings) as redis:
-            return bool(await _live_workers(redis))
+            return bool(await _live_workers(redis, queue))
 
     async def forget_the_dead() -> None:
         """Those of an earlier start, on a Redis that only we use."""
         async with create_redis(settings) as redis:
-            for name in await _live_workers(redis):
-                await retire_worker(redis, name)
+            for name in await _live_workers(redis, queue):
+                await retire_worker(redis, name, queue)
 
     return Program(
-        name="worker",
-        command=worker_command(settings, "runs"),
+        name="worker" if kind == "runs" else kind,
+        command=worker_command(settings, kind),
         environment=environment,
         prepare=forget_the_dead,
         is_ready=is_ready,
@@ -100,6 +101,24 @@ def model(port: int) -> Program:
     )
 
 
+def embeddings(port: int, environment: Mapping[str, str]) -> Program:
+    """The small embedding model, ready when it is loaded. Raises `CannotStart` if it is not installed."""
+    minilm.find_files()
+
+    async def is_ready() -> bool:
+        return await _answers(f"http://127.0.0.1:{port}/healthz")
+
+    return Program(
+        name="embeddings",
+        command=[sys.executable, "-m", "app.embedded.local_embeddings", str(port)],
+        environment=environment,
+        is_ready=is_ready,
+        start_seconds=60,
+        warning="^Traceback ",
+        record="Traceback |[A-Z]",
+    )
+
+
 async def _answers(url: str) -> bool:
     try:
         async with aiohttp.ClientSession(timeout=_PROBE_TIMEOUT) as http, http.get(url) as response:
@@ -108,8 +127,8 @@ async def _answers(url: str) -> bool:
         return False
 
 
-async def _live_workers(redis: Redis) -> list[str]:
+async def _live_workers(redis: Redis, queue: str) -> list[str]:
     try:
-        return await live_workers(redis)
+        return await live_workers(redis, queue)
     except RedisError:
         return []

@@ -9,10 +9,11 @@ from sqlalchemy.exc import DBAPIError
 from app.backends.routing import Backends
 from app.db.migrate import MigrationError, upgrade
 from app.db.redis import create_redis
-from app.embedded import first_key, local_model, ports, processes
+from app.embedded import first_key, local_model, minilm, ports, processes
 from app.embedded.errors import CannotStart, reason
 from app.embedded.folder import DataFolder
 from app.embedded.logs import Say
+from app.embedded.part import Program
 from app.embedded.postgres import Postgres
 from app.embedded.stack import Supervisor
 from app.embedded.valkey import Valkey
@@ -21,6 +22,8 @@ from app.settings import DEFAULT_BACKEND, Settings, child_environment
 
 #: After an end that was none: how long a port may still be held by what dies.
 _PATIENCE_SECONDS = 5.0
+#: Chunks of one request to the small embedding model, which takes a second for them.
+_LOCAL_EMBEDDINGS_BATCH = 8
 
 
 async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> None:
@@ -49,6 +52,7 @@ async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> No
             await asyncio.gather(starting, waiting, return_exceptions=True)
             await supervisor.stop()
             folder.model_url.unlink(missing_ok=True)
+            folder.embeddings_url.unlink(missing_ok=True)
 
 
 def _stop_on_signals(supervisor: Supervisor) -> asyncio.Event:
@@ -116,14 +120,17 @@ class _Start:
             raise CannotStart(f"LOCUM_DATABASE_URL: {reason(error)}") from None
 
     async def own_processes(self) -> None:
-        """The model, where no other is named, the worker and the API: all at once, since none waits for another."""
+        """The models, where no others are named, workers and API: all at once, since none waits for another."""
         programs = []
         if self.settings.backend_url is None and not self.settings.backends:
             port = ports.free()
             programs.append(processes.model(port))
             self._use_local_model(f"http://127.0.0.1:{port}/v1")
+        if self.settings.embeddings_url is None:
+            programs += self.local_embeddings()
         environment = child_environment(**self.changed)
-        programs.append(processes.worker(self.settings, environment))
+        programs.append(processes.worker(self.settings, environment, "runs"))
+        programs.append(processes.worker(self.settings, environment, "ingestion"))
         programs.append(processes.api(self.settings, environment))
         try:
             async with asyncio.TaskGroup() as group:
@@ -141,6 +148,22 @@ class _Start:
         )
         self.folder.model_url.write_text(url)
 
+    def local_embeddings(self) -> list[Program]:
+        """The small embedding model, also beside a model server of the user's: few of those have embeddings.
+
+        Where it is not installed, that server is asked after all.
+        """
+        port = ports.free()
+        try:
+            program = processes.embeddings(port, child_environment(data_dir=self.folder.root))
+        except CannotStart as error:
+            self.warn(str(error))
+            return []
+        url = f"http://127.0.0.1:{port}/v1"
+        self._change(embeddings_url=url, embeddings_model=minilm.NAME, embeddings_batch=_LOCAL_EMBEDDINGS_BATCH)
+        self.folder.embeddings_url.write_text(url)
+        return [program]
+
     async def look_at_backends(self) -> None:
         """Warns of those that do not answer: they may come later."""
         backends = Backends(self.settings)
@@ -149,6 +172,8 @@ class _Start:
             for name in sorted(names):
                 if problem := await backends.probe(name):
                     self.warn(f"the backend '{name}' does not answer: {problem}")
+            if self.settings.embeddings_url and (problem := await backends.probe_embeddings()):
+                self.warn(f"LOCUM_EMBEDDINGS_URL does not answer: {problem}")
         finally:
             await backends.close()
 

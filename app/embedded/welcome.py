@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.embedded import local_model
+from app.embedded import local_model, minilm
 from app.settings import Settings
 
 
@@ -21,10 +21,11 @@ class Welcome:
         return f"""\
 Locum is ready.  Ctrl-C stops it.
 
-  Base URL  {self.base_url}
-  API key   {self.api_key}{kept}
-  Backend   {self._backend()}
-  Data      {self.settings.data_dir}
+  Base URL    {self.base_url}
+  API key     {self.api_key}{kept}
+  Backend     {self._backend()}
+  Embeddings  {self._embeddings()}
+  Data        {self.settings.data_dir}
 
 Try it:
 
@@ -49,3 +50,9 @@ Try it:
             return f"{local_model.NAME}, here on this machine, to try things out: set LOCUM_BACKEND_URL for a real one"
         urls = [settings.backend_url, *(backend.url for backend in settings.backends.values())]
         return ", ".join(url for url in urls if url)
+
+    def _embeddings(self) -> str:
+        settings = self.settings
+        if settings.embeddings_model == minilm.NAME:
+            return f"{minilm.NAME}, here on this machine: set LOCUM_EMBEDDINGS_URL for another"
+        return f"{settings.embeddings_model} of {settings.embeddings_url or 'the backend'}"

@@ -14,7 +14,7 @@ from app.backends.routing import Backends
 from app.db import migrate
 from app.db.session import Sessions, transaction
 from app.deps import BackendsDep, RedisDep, SessionsDep
-from app.queue import live_workers
+from app.queue import INGESTION_QUEUE, live_workers
 
 router = APIRouter(tags=["Health"])
 
@@ -57,8 +57,14 @@ class Checks:
     async def worker(self) -> str | None:
         return None if await live_workers(self._redis) else "no worker is running"
 
+    async def ingestion(self) -> str | None:
+        return None if await live_workers(self._redis, INGESTION_QUEUE) else "no ingestion worker is running"
+
     async def backend(self) -> str | None:
         return await self._backends.probe()
+
+    async def embeddings(self) -> str | None:
+        return await self._backends.probe_embeddings()
 
 
 @router.get("/healthz")
@@ -74,7 +80,9 @@ async def readyz(sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, 
         "database": checks.database(),
         "redis": checks.redis(),
         "worker": checks.worker(),
+        "ingestion": checks.ingestion(),
         "backend": checks.backend(),
+        "embeddings": checks.embeddings(),
     }
     found = dict(zip(parts, await asyncio.gather(*map(_check, parts.values())), strict=True))
     ready = all(check.ok for check in found.values())

@@ -11,7 +11,7 @@ from app.main import create_app
 from tests.api.test_errors import settings_of, started
 from tests.running import Locum, free_port
 
-PARTS = ["database", "redis", "worker", "backend"]
+PARTS = ["database", "redis", "worker", "ingestion", "backend", "embeddings"]
 
 
 def test_alive(locum: Locum) -> None:
@@ -29,8 +29,9 @@ def test_ready(locum: Locum) -> None:
     ("away", "setting", "url"),
     [
         (["database"], "database_url", "postgresql://locum@127.0.0.1:{port}/locum"),
-        (["redis", "worker"], "redis_url", "redis://127.0.0.1:{port}/0"),
-        (["backend"], "backend_url", "http://127.0.0.1:{port}/v1"),
+        (["redis", "worker", "ingestion"], "redis_url", "redis://127.0.0.1:{port}/0"),
+        (["backend", "embeddings"], "backend_url", "http://127.0.0.1:{port}/v1"),
+        (["embeddings"], "embeddings_url", "http://127.0.0.1:{port}/v1"),
     ],
 )
 async def test_what_is_away_is_named(locum: Locum, away: list[str], setting: str, url: str) -> None:

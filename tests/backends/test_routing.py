@@ -234,7 +234,14 @@ async def test_embeddings_have_a_server_of_their_own(make: Make, other: Completi
 
 
 async def test_names_that_the_embeddings_server_does_not_list(make: Make, default: CompletionBackend) -> None:
-    backends = make(embeddings_url=default.url, embeddings_model="second")
-    assert (await backends.embeddings_upstream("first")).model == "first"
-    assert (await backends.embeddings_upstream("x")).model == "second"
-    assert backends.exact_embeddings_upstream("x").model == "x"
+    with CompletionBackend() as small:
+        small.models = {"minilm": {}, "other": {}}
+        backends = make(embeddings_url=small.url, embeddings_model="minilm", models=[{"match": "ada", "model": "x"}])
+        found = {name: await backends.embeddings_upstream(name) for name in ("other", "second", "x", "ada")}
+        assert {name: (upstream.server.name, upstream.model) for name, upstream in found.items()} == {
+            "other": ("embeddings", "other"),
+            "second": ("default", "second"),
+            "x": ("embeddings", "minilm"),
+            "ada": ("embeddings", "minilm"),
+        }
+        assert backends.exact_embeddings_upstream("x").model == "x"

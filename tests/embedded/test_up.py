@@ -64,7 +64,7 @@ def test_doctor_finds_all_well(up: Launched) -> None:
     url = next(line.split()[-1] for line in up.said.splitlines() if line.startswith("  Backend"))
     found = locum("doctor", "--data-dir", str(up.data_dir), cwd=up.data_dir.parent, LOCUM_BACKEND_URL=url)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 8
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 10
 
 
 def test_a_second_start_on_the_folder_is_refused(up: Launched) -> None:
@@ -82,7 +82,9 @@ def test_a_taken_port_is_refused_before_anything_starts(up: Launched, tmp_path: 
     assert not (tmp_path / "data" / "postgres").exists()
 
 
-@pytest.mark.parametrize("part", ["app.cli api", "celery", "bin/postgres -D", "valkey-server"])
+@pytest.mark.parametrize(
+    "part", ["app.cli api", "locum.runs", "locum.ingestion", "local_embeddings", "bin/postgres -D", "valkey-server"]
+)
 def test_a_part_that_dies_is_started_again(up: Launched, part: str) -> None:
     (killed,) = up.pids(part)
     os.kill(killed, signal.SIGKILL)

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import Sessions, create_engine, create_sessions
@@ -34,6 +35,7 @@ class WorkerProcess:
     """The parts of this process. Made and closed on its event loop."""
 
     name: str
+    queue_name: str
     settings: Settings
     engine: AsyncEngine
     sessions: Sessions
@@ -41,11 +43,12 @@ class WorkerProcess:
     queue: Queue
     events: EventWriter
     backends: Backends
+    embedder: Embedder
     leases: Leases
     background: list[asyncio.Task[None]]
 
     @classmethod
-    async def start(cls, settings: Settings, celery: Celery) -> Self:
+    async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:
         """Opens everything and begins the work in the background: lease renewal, sweep, announcement."""
         redis = create_redis(settings)
         event_log = EventLog(redis, settings)
@@ -53,15 +56,18 @@ class WorkerProcess:
         engine = create_engine(settings)
         sessions = create_sessions(engine, signals=Signals(redis, event_log, queue))
         leases = Leases(sessions, redis, settings.run_lease_seconds)
+        backends = Backends(settings)
         process = cls(
             name=f"{socket.gethostname()}:{os.getpid()}",
+            queue_name=queue_name,
             settings=settings,
             engine=engine,
             sessions=sessions,
             redis=redis,
             queue=queue,
             events=EventWriter(event_log, lambda: leases.count),
-            backends=Backends(settings),
+            backends=backends,
+            embedder=Embedder(settings, backends),
             leases=leases,
             background=[],
         )
@@ -96,13 +102,13 @@ class WorkerProcess:
     async def _announce_for_ever(self) -> None:
         while True:
             try:
-                await announce_worker(self.redis, self.name, _ANNOUNCED_SECONDS)
+                await announce_worker(self.redis, self.name, _ANNOUNCED_SECONDS, self.queue_name)
             except RedisError as error:
                 log.warning("announcement_lost", error=str(error))
             await asyncio.sleep(_ANNOUNCE_EVERY)
 
     async def _retire(self) -> None:
         try:
-            await retire_worker(self.redis, self.name)
+            await retire_worker(self.redis, self.name, self.queue_name)
         except RedisError as error:
             log.warning("announcement_lost", error=str(error))
