@@ -9,7 +9,7 @@ import orjson
 
 from app import tokens
 from app.db.base import Json
-from workers.engine import citations
+from workers.engine.annotations import without_markers
 from workers.tools.arguments import is_object
 
 #: What a message costs besides its text, and what an image is taken to cost.
@@ -160,7 +160,7 @@ def _chat_part(part: Json) -> Json:
 def _text(part: Json) -> str:
     match part["type"]:
         case "text":
-            return citations.without_markers(part["text"])
+            return without_markers(part["text"])
         case "refusal":
             return str(part["refusal"])
         case "image_url":

@@ -1,6 +1,6 @@
 """What a turn has written so far, in memory: the message and the tool calls that its deltas add up to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import orjson
@@ -9,8 +9,9 @@ from app import ids
 from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
-from workers.engine.citations import Citation, CitationScanner, Sources
+from workers.engine.annotations import Annotated, AnnotationScanner
 from workers.tools.base import CallDraft
+from workers.tools.material import Material
 from workers.tools.toolbox import Toolbox
 
 #: The JSON of a text delta: what stands before its text, the text, what stands after it.
@@ -19,7 +20,7 @@ TextPiece = tuple[bytes, str, bytes]
 
 @dataclass(slots=True)
 class _Part:
-    """A part of a message: its text in pieces, and what is cited in it."""
+    """A part of text or refusal: its text in pieces, and what is annotated in it."""
 
     kind: str
     pieces: list[str] = field(default_factory=list)
@@ -34,73 +35,86 @@ class _Part:
 
 
 class MessageDraft:
-    """A message being written, part by part: a new part begins when text follows a refusal or the reverse."""
+    """A message being written: images first, then text, with a new part wherever a refusal begins or ends."""
 
-    def __init__(self, message: Message, step: RunStep, sources: Sources) -> None:
+    def __init__(self, message: Message, step: RunStep, material: Material) -> None:
         self.message = message
         self.step = step
         #: The rows' ids, readable even when a transaction was given up in the middle.
         self.id = message.id
         self.step_id = step.id
+        self._images = material.images
         self._parts: list[_Part] = []
-        self._scanner = CitationScanner(sources) if sources else None
+        self._scanner = AnnotationScanner(material) if material.sources or material.links else None
+
+    def begin(self) -> Iterator[RunEvent]:
+        """The deltas of the images that the message shows."""
+        for index, file_id in enumerate(self._images):
+            yield self._delta({"index": index, "type": "image_file", "image_file": {"file_id": file_id}})
 
     def add(self, kind: str, piece: str) -> Iterator[TextPiece | RunEvent]:
-        """Takes a piece of `text` or `refusal`; gives the deltas to tell: of text, or of a citation as a whole."""
+        """Takes a piece of `text` or `refusal`; gives the deltas to tell: plain text, or an annotated piece as a whole."""
         if self._scanner is None:
             yield self._text(kind, piece)
-            return
-        if kind != "text":
+        elif kind == "text":
+            yield from self._scanned(self._scanner.feed(piece))
+        else:
             yield from self.end()
             yield self._text(kind, piece)
-            return
-        for found in self._scanner.feed(piece):
-            yield self._citation(found) if isinstance(found, Citation) else self._text(kind, found)
 
     def end(self) -> Iterator[TextPiece | RunEvent]:
-        """The last delta, of text that might have become a citation."""
-        if self._scanner is not None and (rest := self._scanner.end()):
-            yield self._text("text", rest)
+        """The last deltas, of text that was held back because it might have been longer."""
+        if self._scanner is not None:
+            yield from self._scanned(self._scanner.end())
 
-    def _part(self, kind: str) -> tuple[_Part, bool]:
-        """The part that `kind` is added to, and whether it is a new one."""
-        if self._parts and self._parts[-1].kind == kind:
-            return self._parts[-1], False
-        self._parts.append(_Part(kind))
-        return self._parts[-1], True
+    def _scanned(self, found: Iterable[str | Annotated]) -> Iterator[TextPiece | RunEvent]:
+        for piece in found:
+            yield self._annotated(piece) if isinstance(piece, Annotated) else self._text("text", piece)
+
+    def _part(self, kind: str) -> tuple[_Part, int, bool]:
+        """The part that `kind` is added to, its index, and whether it is a new one."""
+        is_new = not self._parts or self._parts[-1].kind != kind
+        if is_new:
+            self._parts.append(_Part(kind))
+        return self._parts[-1], len(self._images) + len(self._parts) - 1, is_new
 
     def _text(self, kind: str, piece: str) -> TextPiece:
         """A part's first delta has its empty annotations, later ones leave them out (contract, section 7)."""
-        part, is_first = self._part(kind)
+        part, index, is_first = self._part(kind)
         part.pieces.append(piece)
         part.length += len(piece)
         head = b'{"id":"%s","object":"thread.message.delta","delta":{"content":[{"index":%d,"type":"%s",' % (
             self.id.encode(),
-            len(self._parts) - 1,
+            index,
             kind.encode(),
         )
         if kind == "refusal":
             return head + b'"refusal":', piece, b"}]}}"
         return head + b'"text":{"value":', piece, b',"annotations":[]}}]}}' if is_first else b"}}]}}"
 
-    def _citation(self, citation: Citation) -> RunEvent:
-        """Marker and annotation come in one delta (contract, section 7)."""
-        part, _ = self._part("text")
-        annotation = citation.annotation(part.length)
-        part.pieces.append(citation.text)
-        part.length += len(citation.text)
+    def _annotated(self, piece: Annotated) -> RunEvent:
+        """The text and its annotation come in one delta (contract, section 7)."""
+        part, index, _ = self._part("text")
+        annotation = piece.annotation(part.length)
+        part.pieces.append(piece.text)
+        part.length += len(piece.text)
         part.annotations.append(annotation)
-        told = {"value": citation.text, "annotations": [{"index": len(part.annotations) - 1, **annotation}]}
-        content = [{"index": len(self._parts) - 1, "type": "text", "text": told}]
-        body = {"id": self.id, "object": "thread.message.delta", "delta": {"content": content}}
+        told = {"value": piece.text, "annotations": [{"index": len(part.annotations) - 1, **annotation}]}
+        return self._delta({"index": index, "type": "text", "text": told})
+
+    def _delta(self, part: Json) -> RunEvent:
+        body = {"id": self.id, "object": "thread.message.delta", "delta": {"content": [part]}}
         return RunEvent("thread.message.delta", orjson.dumps(body))
 
     def content(self) -> list[Json]:
         """The parts as a message holds them."""
+        images = [
+            {"type": "image_file", "image_file": {"file_id": file_id, "detail": "auto"}} for file_id in self._images
+        ]
         held = "" if self._scanner is None else self._scanner.held
         last = len(self._parts) - 1
         parts = [part.stored(held if position == last else "") for position, part in enumerate(self._parts)]
-        return parts or ([_Part("text").stored(held)] if held else [])
+        return images + (parts or ([_Part("text").stored(held)] if held else []))
 
     def text(self) -> str:
         """All that was written."""

@@ -142,7 +142,7 @@ class Execution:
             return past, await history.read_messages(session, self._run, budget)
 
     def _new_turn(self, past: Past) -> Turn:
-        return Turn(self._process.sessions, self._run, self.log, self._toolbox, past.turns_taken, past.sources)
+        return Turn(self._process.sessions, self._run, self.log, self._toolbox, past.turns_taken, past.material)
 
     async def _search_first(self, messages: list[ThreadMessage]) -> bool:
         """Begins a step with the search that the model is not asked for; False if there is nothing to search for."""

@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import Json
 from app.models import Message, Run, RunStep
 from app.services import run_status
-from workers.engine.citations import Sources
 from workers.engine.context import OwnTurn, ToldCall, ToolExchange
-from workers.tools import file_search
+from workers.tools.material import Gathering, Material
 from workers.tools.toolbox import Toolbox
 
 _PAGE: Final = 100
@@ -47,8 +46,8 @@ class Past:
     #: The number of the next turn.
     turns_taken: int
     spent: Spent
-    #: What its markers may cite.
-    sources: Sources = field(default_factory=dict)
+    #: What its messages may cite, link and show.
+    material: Material = field(default_factory=Material)
     #: What was found for it without a call of the model.
     found: str | None = None
     #: The step of a turn whose calls are not all answered yet.
@@ -142,16 +141,16 @@ async def read_past(session: AsyncSession, run: Run, toolbox: Toolbox) -> Past:
     written = select(Message.id, Message.content).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
     texts = {message_id: _plain(content) for message_id, content in await session.execute(written)}
     turns: dict[int, OwnTurn] = {}
-    sources: dict[tuple[int, int], file_search.Source] = {}
+    gathering = Gathering()
     found: str | None = None
     for step in steps:
         turn = turns.get(step.turn, OwnTurn())
         if step.type == "message_creation":
             turns[step.turn] = replace(turn, text=texts.get(step.step_details["message_creation"]["message_id"]))
+            gathering.add_message()
             continue
         calls = step.step_details["tool_calls"]
-        for position, result in enumerate(file_search.results(calls)):
-            sources[step.turn, position] = file_search.source(result)
+        gathering.add_calls(step.turn, calls)
         if any(call.get("unasked") for call in calls):
             found = toolbox.output(calls[0], step.turn, 0)
             turns[step.turn] = turn
@@ -161,7 +160,7 @@ async def read_past(session: AsyncSession, run: Run, toolbox: Toolbox) -> Past:
     spent = Spent(usage["prompt_tokens"], usage["completion_tokens"])
     open_step = next((step for step in steps if step.status == "in_progress"), None)
     in_order = [turns[number] for number in sorted(turns)]
-    return Past(in_order, max(turns) + 1, spent, sources, found, open_step)
+    return Past(in_order, max(turns) + 1, spent, gathering.material(), found, open_step)
 
 
 def _exchange(step: RunStep, toolbox: Toolbox) -> ToolExchange:
@@ -169,7 +168,7 @@ def _exchange(step: RunStep, toolbox: Toolbox) -> ToolExchange:
     told, first = [], 0
     for call in step.step_details["tool_calls"]:
         output = complaint or toolbox.output(call, step.turn, first)
-        first += sum(1 for _ in file_search.results([call]))
+        first += len(call["file_search"]["results"]) if call["type"] == "file_search" else 0
         told.append(ToldCall(call["id"], toolbox.name(call), toolbox.arguments(call), output))
     return ToolExchange(told, is_refused=complaint is not None)
 

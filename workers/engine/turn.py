@@ -12,9 +12,9 @@ from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
 from app.services import run_rows, run_status, run_steps
-from workers.engine.citations import Sources
 from workers.engine.drafts import CallsDraft, MessageDraft, TextPiece
 from workers.engine.event_writer import RunLog
+from workers.tools.material import Material
 from workers.tools.toolbox import Toolbox
 
 
@@ -26,13 +26,13 @@ class Turn:
     """
 
     def __init__(
-        self, sessions: Sessions, run: Run, log: RunLog, toolbox: Toolbox, number: int, sources: Sources
+        self, sessions: Sessions, run: Run, log: RunLog, toolbox: Toolbox, number: int, material: Material
     ) -> None:
         self._sessions = sessions
         self._run = run
         self._log = log
         self._toolbox = toolbox
-        self._sources = sources
+        self._material = material
         self.number = number
         self.message: MessageDraft | None = None
         self.calls: CallsDraft | None = None
@@ -72,8 +72,8 @@ class Turn:
         events = step_events(step, "created", "in_progress")
         shown = message_schemas.Message.model_validate(message)
         events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
-        self.message = MessageDraft(message, step, self._sources)
-        self._log.append(*events)
+        self.message = MessageDraft(message, step, self._material)
+        self._log.append(*events, *self.message.begin())
 
     async def _call(self, delta: ToolCallDelta) -> None:
         if self.calls is None:

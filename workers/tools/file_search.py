@@ -16,13 +16,13 @@ from app.services import tool_resources, vector_search
 from app.services.vector_search import Hit
 from workers.tools.arguments import as_object
 from workers.tools.base import ToolContext
+from workers.tools.material import marker
 
 #: As many as OpenAI gives a model with a large window (contract, section 9).
 _MAX_RESULTS: Final = 20
 #: Of what is found, in tokens; never more than a quarter of the model's window.
 _RESULT_TOKENS: Final = 16_000
 _MAX_QUERIES: Final = 8
-_QUOTE_CHARS: Final = 1000
 _POLL_SECONDS: Final = 0.2
 
 _DESCRIPTION: Final = (
@@ -41,15 +41,6 @@ _PARAMETERS: Final[Json] = {
     },
     "required": ["queries"],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a marker stands for."""
-
-    file_id: str
-    filename: str
-    quote: str
 
 
 @dataclass(slots=True)
@@ -149,28 +140,6 @@ class FileSearchTool:
             for position, result in enumerate(call["file_search"]["results"])
         ]
         return "\n\n".join(passages) or "Nothing was found."
-
-
-def marker(number: int, position: int, filename: str) -> str:
-    """What the model cites a passage by (contract, section 8)."""
-    return f"【{number}:{position}†{_label(filename)}】"
-
-
-def _label(filename: str) -> str:
-    """A file name that cannot end its marker."""
-    return filename.replace("】", ")").replace("【", "(").replace("\n", " ")
-
-
-def results(calls: list[Json]) -> Iterator[Json]:
-    """The results of all searches among the calls of a turn, in the order in which their markers count."""
-    for call in calls:
-        if call["type"] == "file_search":
-            yield from call["file_search"]["results"]
-
-
-def source(result: Json) -> Source:
-    """What the marker of a result stands for."""
-    return Source(result["file_id"], result["file_name"], _text(result)[:_QUOTE_CHARS])
 
 
 def _queries(arguments: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Markers become citations wherever the model's tokens happen to be cut, and nothing else does."""
+"""Markers and links are annotated wherever the model's tokens happen to be cut, and nothing else is."""
 
 import orjson
 import pytest
@@ -8,11 +8,17 @@ from hypothesis import strategies as st
 from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
-from workers.engine.citations import Citation, CitationScanner, without_markers
+from workers.engine.annotations import Annotated, AnnotationScanner, without_markers
 from workers.engine.drafts import MessageDraft
-from workers.tools.file_search import Source, marker
+from workers.tools.material import Material, Source, marker
 
 SOURCES = {(0, 0): Source("file-a", "a.txt", "first"), (0, 11): Source("file-b", "über 報告.pdf", "second")}
+LINKS = {
+    "sandbox:/mnt/data/a.csv": "file-1",
+    "sandbox:/mnt/data/a.csv.gz": "file-2",
+    "sandbox:/mnt/data/my chart.png": "file-3",
+}
+MATERIAL = Material(SOURCES, LINKS, ["file-image"])
 
 #: Texts with much in them that is, or nearly is, a marker.
 texts = st.lists(
@@ -44,11 +50,11 @@ def split(text: str, cuts: list[int]) -> list[str]:
     return [text[start:end] for start, end in zip([0, *places], [*places, len(text)], strict=True)]
 
 
-def scan(pieces: list[str]) -> list[str | Citation]:
+def scan(pieces: list[str]) -> list[str | Annotated]:
     """What the scanner finds, its neighbouring plain pieces joined."""
-    scanner = CitationScanner(SOURCES)
-    found: list[str | Citation] = []
-    for piece in [item for part in pieces for item in scanner.feed(part)] + [scanner.end()]:
+    scanner = AnnotationScanner(MATERIAL)
+    found: list[str | Annotated] = []
+    for piece in [*(item for part in pieces for item in scanner.feed(part)), *scanner.end()]:
         if isinstance(piece, str) and found and isinstance(found[-1], str):
             found[-1] += piece
         elif piece:
@@ -61,12 +67,12 @@ def test_the_cuts_make_no_difference(text: str, cuts: list[int]) -> None:
     assert scan(split(text, cuts)) == scan([text])
 
 
-@given(st.text().filter(lambda text: "【" not in text), st.lists(st.integers(0, 60), max_size=8))
-def test_text_without_markers_goes_through_as_it_is(text: str, cuts: list[int]) -> None:
-    scanner = CitationScanner(SOURCES)
-    pieces = split(text, cuts)
+@given(st.text(alphabet=st.characters(exclude_characters="【s")), st.lists(st.integers(0, 60), max_size=8))
+def test_plain_text_is_not_held_back(text: str, cuts: list[int]) -> None:
+    scanner = AnnotationScanner(MATERIAL)
+    pieces = [piece for piece in split(text, cuts) if piece]
     assert [item for piece in pieces for item in scanner.feed(piece)] == pieces
-    assert scanner.end() == ""
+    assert list(scanner.end()) == []
 
 
 @pytest.mark.parametrize(
@@ -74,24 +80,44 @@ def test_text_without_markers_goes_through_as_it_is(text: str, cuts: list[int]) 
 )
 def test_markers_are_known_however_they_are_labelled(written: str, position: int) -> None:
     source = SOURCES[0, position]
-    assert scan([f"So it is{written}."]) == ["So it is", Citation(marker(0, position, source.filename), source), "."]
+    details = {"file_id": source.file_id, "quote": source.quote}
+    cited = Annotated(marker(0, position, source.filename), "file_citation", details)
+    assert scan([f"So it is{written}."]) == ["So it is", cited, "."]
 
 
 @pytest.mark.parametrize(
-    "text", ["【1:0†a.txt】", "【0:1】", "【note】", "【】", "【0:0†a.txt", "【0:0†a【b】", "[0:0]"]
+    ("text", "link", "file_id"),
+    [
+        ("[it](sandbox:/mnt/data/a.csv)", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("[it](sandbox:/mnt/data/a.csv.gz)", "sandbox:/mnt/data/a.csv.gz", "file-2"),
+        ("sandbox:/mnt/data/a.csv.", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("sandbox:/mnt/data/a.csv", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("(sandbox:/mnt/data/my chart.png)", "sandbox:/mnt/data/my chart.png", "file-3"),
+        ("(sandbox:/mnt/data/my%20chart.png)", "sandbox:/mnt/data/my%20chart.png", "file-3"),
+    ],
+)
+def test_links_to_written_files(text: str, link: str, file_id: str) -> None:
+    found = [item for item in scan([text]) if isinstance(item, Annotated)]
+    assert found == [Annotated(link, "file_path", {"file_id": file_id})]
+    assert "".join(item.text if isinstance(item, Annotated) else item for item in scan(list(text))) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["【1:0†a.txt】", "【0:1】", "【note】", "【】", "【0:0†a.txt", "【0:0†a【b】", "[0:0]", "sandbox:/mnt/data/b.csv"],
 )
 def test_what_stands_for_nothing_is_text(text: str) -> None:
     assert scan([text]) == [text]
 
 
 def test_what_never_becomes_a_marker_is_not_held_back_for_ever() -> None:
-    scanner = CitationScanner(SOURCES)
+    scanner = AnnotationScanner(MATERIAL)
     told = "".join(str(item) for _ in range(100) for item in scanner.feed("【 and on " if _ == 0 else "and on and on "))
     assert len(told) > 400
 
 
 def draft() -> MessageDraft:
-    return MessageDraft(Message(id="msg_1"), RunStep(id="step_1"), SOURCES)
+    return MessageDraft(Message(id="msg_1"), RunStep(id="step_1"), MATERIAL)
 
 
 def deltas(message: MessageDraft, pieces: list[tuple[str, str]]) -> list[Json]:
@@ -114,7 +140,7 @@ def test_deltas_add_up_to_the_message(text: str, cuts: list[int]) -> None:
         value += part["text"]["value"]
         annotations += part["text"].get("annotations", [])
     assert [annotation.pop("index") for annotation in annotations] == list(range(len(annotations)))
-    content = message.content()
+    _, *content = message.content()
     assert [part["text"] for part in content] == ([{"value": value, "annotations": annotations}] if content else [])
     for annotation in annotations:
         assert value[annotation["start_index"] : annotation["end_index"]] == annotation["text"]
@@ -124,24 +150,34 @@ def test_deltas_add_up_to_the_message(text: str, cuts: list[int]) -> None:
 def test_a_message_told_again_has_no_markers(text: str) -> None:
     message = draft()
     deltas(message, [("text", text)])
-    plain = "".join(item for item in scan([text]) if isinstance(item, str))
-    assert "".join(without_markers(part["text"]) for part in message.content()) == plain
+    found = [item if isinstance(item, str) else item.text * (item.kind == "file_path") for item in scan([text])]
+    assert "".join(without_markers(part["text"]) for part in message.content()[1:]) == "".join(found)
+
+
+def test_images_come_first() -> None:
+    message = draft()
+    (event,) = message.begin()
+    shown = {"index": 0, "type": "image_file", "image_file": {"file_id": "file-image"}}
+    assert orjson.loads(event.data)["delta"] == {"content": [shown]}
+    (delta,) = deltas(message, [("text", "A chart.")])
+    assert delta["content"][0]["index"] == 1
+    assert [part["type"] for part in message.content()] == ["image_file", "text"]
 
 
 def test_a_refusal_ends_what_was_held_back() -> None:
     message = draft()
     told = deltas(message, [("text", "See 【0:"), ("refusal", "No."), ("text", "【0:0】")])
     assert [[(part["index"], part["type"]) for part in delta["content"]] for delta in told] == [
-        [(0, "text")],
-        [(0, "text")],
-        [(1, "refusal")],
-        [(2, "text")],
+        [(1, "text")],
+        [(1, "text")],
+        [(2, "refusal")],
+        [(3, "text")],
     ]
-    assert [part["type"] for part in message.content()] == ["text", "refusal", "text"]
-    assert message.content()[0]["text"]["value"] == "See 【0:"
+    assert [part["type"] for part in message.content()] == ["image_file", "text", "refusal", "text"]
+    assert message.content()[1]["text"]["value"] == "See 【0:"
 
 
 def test_an_unfinished_message_keeps_what_was_held_back() -> None:
     message = draft()
     list(message.add("text", "See 【0:0"))
-    assert message.content()[0]["text"]["value"] == "See 【0:0"
+    assert message.content()[1]["text"]["value"] == "See 【0:0"
