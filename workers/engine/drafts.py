@@ -53,7 +53,7 @@ class MessageDraft:
             yield self._delta({"index": index, "type": "image_file", "image_file": {"file_id": file_id}})
 
     def add(self, kind: str, piece: str) -> Iterator[TextPiece | RunEvent]:
-        """Takes a piece of `text` or `refusal`; gives the deltas to tell: plain text, or an annotated piece as a whole."""
+        """Takes a piece of `text` or `refusal`; gives the deltas to tell, an annotated piece as a whole."""
         if self._scanner is None:
             yield self._text(kind, piece)
         elif kind == "text":
