@@ -1,4 +1,4 @@
-# One image for the API, the workers, the migrations and the `locum` command.
+# One image for the API, the workers, the small embedding model, the migrations and the `locum` command.
 #
 #   docker build -t locum .
 #
@@ -26,8 +26,8 @@ WORKDIR /src
 
 # The dependencies are a layer of their own: a change of Locum's code does not install them again.
 COPY pyproject.toml constraints.txt ./
-RUN python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' \
-      > requirements.txt \
+RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+      print(*project["dependencies"], *project["optional-dependencies"]["embeddings"], sep="\n")' > requirements.txt \
  && /pip/bin/pip --python /opt/locum/bin/python install --constraint constraints.txt --requirement requirements.txt
 
 COPY README.md LICENSE ./
@@ -58,7 +58,7 @@ USER 10001:10001
 WORKDIR /var/lib/locum
 EXPOSE 8080
 
-# Of the API. A worker is asked for by `healthcheck.py worker` (docker-compose.yml).
+# Of the API. The others are asked for by `healthcheck.py worker` and so on (docker-compose.yml).
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s CMD ["python", "/opt/locum/healthcheck.py", "api"]
 
 ENTRYPOINT ["locum"]

@@ -1,6 +1,7 @@
 """The data folder: what lies where in it, and that one `locum up` at a time has it.
 
 api_key     the key of the first project, in plain text, for its owner alone
+files/      uploaded files
 locum.lock  locked while in use
 logs/       what the parts wrote
 postgres/   the database

@@ -64,7 +64,7 @@ class Deployment:
         return str(state["Health"]["Status"]) if state["Running"] else "not running"
 
 
-_LASTING = ("postgres", "redis", "api", "worker")
+_LASTING = ("postgres", "redis", "api", "worker", "ingestion", "embeddings")
 
 
 def compose(engine: Engine, variables: Path, *arguments: str) -> str:

@@ -85,8 +85,10 @@ def _download(wheels: Path) -> None:
 
     It does so for the system's Python, which is the one that `BASE` has.
     """
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    described = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    project = described["project"]
+    extra = project["optional-dependencies"]["embeddings"]
+    wanted = [*project["dependencies"], *extra, *described["build-system"]["requires"]]
     pip = [sys.executable, "-m", "pip", "--python", SYSTEM_PYTHON, "download", "--quiet", "--only-binary=:all:"]
     constraints = f"--constraint={REPOSITORY / 'constraints.txt'}"
     ran = subprocess.run([*pip, f"--dest={wheels}", constraints, *wanted], capture_output=True, text=True, check=False)

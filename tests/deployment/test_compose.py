@@ -21,6 +21,9 @@ from tests.running import wait_for
 # The images are made within the first test's time.
 pytestmark = pytest.mark.timeout(600)
 
+#: The services that are Locum's own.
+_OWN = ("api", "worker", "ingestion", "embeddings")
+
 #: Settings that the image or the compose file decides.
 _DECIDED = {"host", "port", "data_dir"}
 
@@ -28,7 +31,7 @@ _DECIDED = {"host", "port", "data_dir"}
 def test_every_setting_reaches_the_containers() -> None:
     services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
     wanted = {f"LOCUM_{name.upper()}" for name in Settings.model_fields.keys() - _DECIDED}
-    for service in ("api", "worker", "migrate"):
+    for service in ("api", "worker", "ingestion", "migrate"):
         assert services[service]["environment"].keys() == wanted
 
 
@@ -97,7 +100,7 @@ def test_stream(deployment: Deployment) -> None:
 
 
 def test_processes_have_no_privileges(deployment: Deployment) -> None:
-    for service in ("api", "worker"):
+    for service in _OWN:
         status = deployment.compose("exec", "-T", service, "cat", "/proc/1/status")
         found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert found["Uid"].split() == ["10001"] * 4
@@ -111,14 +114,15 @@ def test_processes_have_no_privileges(deployment: Deployment) -> None:
 def test_only_the_api_is_published(deployment: Deployment) -> None:
     published = {
         service: [ports for ports in deployment.inspect(name)["NetworkSettings"]["Ports"].values() if ports]
-        for service in ("postgres", "redis", "worker", "api")
+        for service in ("postgres", "redis", *_OWN)
         for name in deployment.containers(service)
     }
     api = [[{"HostIp": "127.0.0.1", "HostPort": str(deployment.port)}]]
-    assert published == {"postgres": [], "redis": [], "worker": [], "api": api}
+    assert published.pop("api") == api
+    assert not any(published.values())
 
 
-@pytest.mark.parametrize("service", ["api", "worker"])
+@pytest.mark.parametrize("service", _OWN)
 def test_process_that_dies_is_started_again(deployment: Deployment, service: str) -> None:
     deployment.up("--scale", "worker=1")
     [container] = deployment.containers(service)
@@ -143,13 +147,20 @@ def test_stop_is_clean_and_data_outlives_the_containers(deployment: Deployment) 
         thread = client.beta.threads.create(metadata={"kept": "yes"})
 
     deployment.compose("stop")
-    stopped = [deployment.inspect(name) for service in ("api", "worker") for name in deployment.containers(service)]
+    stopped = [deployment.inspect(name) for service in _OWN for name in deployment.containers(service)]
     assert [container["State"]["ExitCode"] for container in stopped] == [0] * len(stopped)
 
     deployment.compose("down")
     deployment.up()
     with deployment.client() as client:
         assert client.beta.threads.retrieve(thread.id).metadata == {"kept": "yes"}
+
+
+def test_embeddings(deployment: Deployment) -> None:
+    with deployment.client() as client:
+        answer = client.embeddings.create(model="text-embedding-3-small", input=["one", "two"])
+    assert answer.model == "all-minilm-l6-v2"
+    assert [len(item.embedding) for item in answer.data] == [384, 384]
 
 
 def _answer(deployment: Deployment, question: str) -> str:

@@ -147,6 +147,28 @@ def test_a_start_can_be_stopped(tmp_path: Path) -> None:
     assert "Traceback" not in launched.said
 
 
+def test_it_brings_embeddings(up: Launched) -> None:
+    """Under whatever name applications ask for them."""
+    assert "Embeddings  all-minilm-l6-v2, here on this machine" in up.said
+    with OpenAI(base_url=up.base_url, api_key=up.api_key, max_retries=0, timeout=30) as client:
+        answer = client.embeddings.create(model="text-embedding-ada-002", input=["one", "two"])
+    assert answer.model == "all-minilm-l6-v2"
+    assert [len(item.embedding) for item in answer.data] == [384, 384]
+
+
+def test_embeddings_of_another_server(backend: CompletionBackend, tmp_path: Path) -> None:
+    settings = {"LOCUM_EMBEDDINGS_URL": backend.url, "LOCUM_EMBEDDINGS_MODEL": "theirs"}
+    launched = Launched(tmp_path / "data", LOCUM_BACKEND_URL=backend.url, **settings)
+    try:
+        launched.wait_until_ready()
+        assert f"Embeddings  theirs of {backend.url}" in launched.said
+        assert launched.pids("local_embeddings") == []
+        found = locum("doctor", "--data-dir", str(launched.data_dir), cwd=tmp_path, **settings)
+        assert "ok     embeddings   theirs, 64 dimensions" in found.stdout
+    finally:
+        launched.end()
+
+
 def test_without_a_backend_url_the_local_model_answers(tmp_path: Path) -> None:
     launched = Launched(tmp_path / "data")
     try:
