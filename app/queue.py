@@ -13,6 +13,7 @@ from app.settings import Settings
 RUNS_QUEUE: Final = "locum.runs"
 INGESTION_QUEUE: Final = "locum.ingestion"
 EXECUTE_RUN: Final = "runs.execute"
+INGEST_FILE: Final = "vector_stores.ingest_file"
 
 _WORKERS_KEY: Final = "locum:workers:{queue}"
 
@@ -45,21 +46,18 @@ def create_celery(settings: Settings) -> Celery:
     return celery
 
 
-class Queue:
-    """The sending side."""
+class Nudges:
+    """The messages of one kind. While one is being sent, all that ask for another share the next."""
 
-    def __init__(self, celery: Celery, redis: Redis) -> None:
+    def __init__(self, celery: Celery, task: str, queue: str) -> None:
         self._celery = celery
-        self._redis = redis
+        self._task = task
+        self._queue = queue
         self._sending = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
 
-    async def nudge(self) -> None:
-        """Tells the workers that runs are waiting. Raises kombu.exceptions.OperationalError if Redis is away.
-
-        While one message is being sent, all that ask for another share the next: a worker that hears it takes every
-        run that waits.
-        """
+    async def send(self) -> None:
+        """Returns when a message that was begun after this call has been sent."""
         if self._next is None:
             self._next = asyncio.create_task(self._send())
         await asyncio.shield(self._next)
@@ -67,11 +65,29 @@ class Queue:
     async def _send(self) -> None:
         async with self._sending:
             self._next = None
-            await asyncio.to_thread(self._celery.send_task, EXECUTE_RUN, retry=False)
+            await asyncio.to_thread(self._celery.send_task, self._task, queue=self._queue, retry=False)
 
-    async def depth(self) -> int:
+
+class Queue:
+    """The sending side. Its nudges raise kombu.exceptions.OperationalError if Redis is away."""
+
+    def __init__(self, celery: Celery, redis: Redis) -> None:
+        self._celery = celery
+        self._redis = redis
+        self._runs = Nudges(celery, EXECUTE_RUN, RUNS_QUEUE)
+        self._ingestion = Nudges(celery, INGEST_FILE, INGESTION_QUEUE)
+
+    async def nudge(self) -> None:
+        """Tells the workers that runs are waiting; one that hears it takes as many as it has room for."""
+        await self._runs.send()
+
+    async def nudge_ingestion(self) -> None:
+        """Tells the ingestion workers that files are waiting."""
+        await self._ingestion.send()
+
+    async def depth(self, queue: str = RUNS_QUEUE) -> int:
         """How many nudges no worker has taken yet."""
-        return int(await self._redis.execute_command("LLEN", RUNS_QUEUE))
+        return int(await self._redis.execute_command("LLEN", queue))
 
     def close(self) -> None:
         """Gives the connections back."""

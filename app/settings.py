@@ -55,7 +55,66 @@ class ModelRoute(BaseModel):
     json_schema: bool = True
 
 
-class Settings(BaseSettings):
+class SandboxSettings(BaseSettings):
+    """All that the sandbox host knows: of Locum's other settings, and the secrets among them, it reads none."""
+
+    model_config = SettingsConfigDict(env_prefix="LOCUM_", extra="ignore", validate_default=True)
+
+    data_dir: Path = Field(default_factory=_data_dir, description="where `locum up` keeps everything")
+
+    # The sandbox host.
+    sandbox_token: SecretStr | None = Field(None, description="the bearer token that workers show it")
+    sandbox_host: str = "127.0.0.1"
+    sandbox_port: int = Field(8070, ge=1, le=65535)
+    sandbox_launcher: Literal["bubblewrap", "docker"] = "bubblewrap"
+    sandbox_dir: Path | None = Field(None, description="the sessions' files; the folder `sandbox` of data_dir if absent")
+    sandbox_environment: Path | None = Field(None, description="made by `locum sandbox-setup`; beside Locum if absent")
+    sandbox_docker_host: str = Field("unix:///var/run/docker.sock", description="the engine of the launcher docker")
+    sandbox_image: str = Field("locum-sandbox", description="of the launcher docker")
+    sandbox_runtime: str | None = Field(None, description="of the launcher docker: runsc for gVisor")
+    sandbox_warm: int = Field(1, ge=0, description="kernels kept ready for new sessions")
+    sandbox_max_sessions: int = Field(32, ge=1, description="beyond them the longest idle one ends")
+    sandbox_idle_seconds: float = Field(3600, gt=0, description="after which a session ends")
+    sandbox_execution_seconds: float = Field(120, gt=0, description="of one execution; then it is interrupted")
+    sandbox_grace_seconds: float = Field(3, gt=0, description="for interrupted code to end, before its kernel is killed")
+    sandbox_start_seconds: float = Field(60, gt=0, description="for a kernel to come up")
+    sandbox_memory_bytes: int = Field(2**30, ge=2**28, description="of one session")
+    sandbox_processes: int = Field(96, ge=16, description="and threads, of one session")
+    sandbox_cpu_seconds: int = Field(3600, ge=1, description="of one process")
+    sandbox_cpus: float = Field(1, gt=0, description="of one session; of the launcher docker")
+    sandbox_file_bytes: int = Field(512 * 2**20, ge=2**20, description="of one file")
+    sandbox_disk_bytes: int = Field(2 * 2**30, ge=2**20, description="of one session's files")
+    sandbox_files: int = Field(20_000, ge=100, description="of one session")
+    sandbox_output_bytes: int = Field(2**20, ge=1024, description="text of one execution; the rest is cut")
+    sandbox_image_bytes: int = Field(20 * 2**20, ge=1024, description="images of one execution; the rest is cut")
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def required_sandbox_token(self) -> str:
+        """The token that host and workers share."""
+        if self.sandbox_token is None:
+            raise MissingSetting("LOCUM_SANDBOX_TOKEN")
+        return self.sandbox_token.get_secret_value()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        named = os.environ.get("LOCUM_CONFIG")
+        if named and not Path(named).is_file():
+            raise FileNotFoundError(f"LOCUM_CONFIG: there is no file {named}")
+        toml = TomlConfigSettingsSource(settings_cls, Path(named or "locum.toml"))
+        return init_settings, env_settings, toml
+
+
+class Settings(SandboxSettings):
     """The settings of one process. Build it once, at the top, and hand it down."""
 
     model_config = SettingsConfigDict(env_prefix="LOCUM_", extra="forbid", validate_default=True)
@@ -65,7 +124,6 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, ge=1)
     database_pool_timeout: float = Field(10, gt=0, description="seconds to wait for a free connection")
     redis_url: str | None = Field(None, description="redis://host:port/0, rediss://... or unix:///path?db=0")
-    data_dir: Path = Field(default_factory=_data_dir, description="where `locum up` keeps everything")
 
     # The API.
     host: str = "127.0.0.1"
@@ -118,14 +176,14 @@ class Settings(BaseSettings):
     text_search_config: str = Field("english", pattern="^[a-z_]+$", description="Postgres's, for new chunks' words")
     file_search_wait_seconds: float = Field(60, ge=0, description="how long a run waits for its thread's new files")
 
+    # Code, in a sandbox host.
+    sandbox_url: str | None = Field(None, description="of the sandbox host: http://host:port")
+
     # Event logs of runs, in Redis.
     event_retention_seconds: int = Field(3600, ge=60)
     event_keepalive_seconds: float = Field(15, gt=0)
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
-
-    @field_validator("backend_url", "embeddings_url")
+    @field_validator("backend_url", "embeddings_url", "sandbox_url")
     @classmethod
     def _check_backend_url(cls, value: str | None) -> str | None:
         return None if value is None else _base_url(value)
@@ -162,21 +220,6 @@ class Settings(BaseSettings):
     def celery_broker_url(self) -> str:
         """The Redis URL as Celery (kombu) wants it, which spells unix sockets in its own way."""
         return self.required_redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        named = os.environ.get("LOCUM_CONFIG")
-        if named and not Path(named).is_file():
-            raise FileNotFoundError(f"LOCUM_CONFIG: there is no file {named}")
-        toml = TomlConfigSettingsSource(settings_cls, Path(named or "locum.toml"))
-        return init_settings, env_settings, toml
 
 
 class MissingSetting(Exception):

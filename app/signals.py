@@ -21,6 +21,7 @@ from app.queue import Queue
 log = structlog.get_logger()
 
 _CANCEL_CHANNEL = "locum:cancel"
+_INGESTION_CHANNEL = "locum:cancel_ingestion"
 _RETRY_SECONDS = 0.5
 
 
@@ -45,6 +46,20 @@ class Signals:
             await self._queue.nudge()
         except (OperationalError, RedisError, OSError) as error:
             log.warning("nudge_lost", error=str(error))
+
+    async def nudge_ingestion(self) -> None:
+        """Tells the ingestion workers that files are waiting."""
+        try:
+            await self._queue.nudge_ingestion()
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("nudge_lost", error=str(error))
+
+    async def stop_ingestion(self, store_id: str) -> None:
+        """Tells the workers that ingest files of a vector store to look at once whether they still have them."""
+        try:
+            await self._redis.publish(_INGESTION_CHANNEL, store_id)
+        except RedisError as error:
+            log.warning("cancel_lost", vector_store_id=store_id, error=str(error))
 
     async def stop(self, run_id: str) -> None:
         """Tells the worker that executes a run to look at the run's status at once."""
@@ -78,6 +93,16 @@ def nudge_after_commit(session: AsyncSession) -> None:
     after_commit(session, of(session).nudge)
 
 
+def ingestion_after_commit(session: AsyncSession) -> None:
+    """Nudges the ingestion workers when `session` is committed."""
+    after_commit(session, of(session).nudge_ingestion)
+
+
+def ingestion_stop_after_commit(session: AsyncSession, store_id: str) -> None:
+    """Has the workers that ingest files of a store look at them when `session` is committed."""
+    after_commit(session, partial(of(session).stop_ingestion, store_id))
+
+
 def stop_after_commit(session: AsyncSession, run_id: str) -> None:
     """Stops the run's worker when `session` is committed."""
     after_commit(session, partial(of(session).stop, run_id))
@@ -88,12 +113,22 @@ def forget_after_commit(session: AsyncSession, run_id: str) -> None:
     after_commit(session, partial(of(session).forget, run_id))
 
 
-async def stops(redis: Redis) -> AsyncIterator[str]:
-    """The receiving side: ids of runs whose worker is to look at them, for ever; survives a Redis that goes away."""
+def stops(redis: Redis) -> AsyncIterator[str]:
+    """The receiving side: ids of runs whose worker is to look at them, for ever."""
+    return _heard(redis, _CANCEL_CHANNEL)
+
+
+def ingestion_stops(redis: Redis) -> AsyncIterator[str]:
+    """Ids of vector stores whose files' workers are to look at them, for ever."""
+    return _heard(redis, _INGESTION_CHANNEL)
+
+
+async def _heard(redis: Redis, name: str) -> AsyncIterator[str]:
+    """What is published on a channel, for ever; survives a Redis that goes away."""
     while True:
         try:
             async with redis.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(_CANCEL_CHANNEL)
+                await channel.subscribe(name)
                 async for message in channel.listen():
                     yield message["data"].decode()
         except RedisError as error:

@@ -13,7 +13,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from app.settings import Settings
+from app.settings import SandboxSettings
 
 _CUT = "[secret]"
 _SECRET_NAMES: Final = frozenset({"api_key", "authorization", "password", "secret", "token"})
@@ -35,7 +35,7 @@ _QUIETER: Final = {
 }
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: SandboxSettings) -> None:
     """Sets up structlog and the standard library's logging for this process, as `log_level` and `log_format` say."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
@@ -82,7 +82,7 @@ def without_secrets(text: str) -> str:
     return _SECRETS.sub(lambda found: (found["bearer"] or found["user"] or "") + _CUT, text)
 
 
-def _endings(settings: Settings) -> list[Processor]:
+def _endings(settings: SandboxSettings) -> list[Processor]:
     """The last processors, which make the line."""
     # Exceptions become text before secrets are cut, so that those in messages go too.
     text: list[Processor] = [structlog.processors.format_exc_info, cut_secrets]

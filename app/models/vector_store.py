@@ -28,7 +28,8 @@ class VectorStoreFile(ApiObject, Base):
     """A file in a vector store; `id` is the file's own, as in the API (contract, section 2).
 
     `attempt` and `lease_expires_at` are to its ingestion what they are to a run's execution: the fencing token of the
-    worker that has it, and until when that worker is believed alive. `ready_at` is when it may be tried (again).
+    worker that has it, and until when that worker is believed alive. `ready_at` is when it may be tried (again);
+    `tries` counts how often it was, not those times that a worker gave it back in good order.
     """
 
     __tablename__ = "vector_store_files"
@@ -52,6 +53,7 @@ class VectorStoreFile(ApiObject, Base):
     embedding_model_id: Mapped[int | None] = mapped_column(SmallInteger, ForeignKey("embedding_models.id"))
     attempt: Mapped[int] = mapped_column(Integer, default=0)
     lease_expires_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     ready_at: Mapped[datetime]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from app.schemas.chunking import ChunkingStrategy
 from app.schemas.common import Json, Metadata, RequestBody, array_of, by_shape, by_type, tag
 from app.schemas.served import require
 
@@ -136,25 +137,6 @@ class CodeInterpreterResources(RequestBody):
         if self.file_ids:
             require("code_interpreter", "file_ids")
         return self
-
-
-class AutoChunking(RequestBody):
-    type: Literal["auto"]
-
-
-class StaticChunkingOptions(RequestBody):
-    max_chunk_size_tokens: Annotated[int, Field(ge=100, le=4096)]
-    chunk_overlap_tokens: Annotated[int, Field(ge=0, le=2048)]
-
-
-class StaticChunking(RequestBody):
-    type: Literal["static"]
-    static: StaticChunkingOptions
-
-
-ChunkingStrategy = Annotated[
-    Annotated[AutoChunking, tag("auto")] | Annotated[StaticChunking, tag("static")], by_type("auto", "static")
-]
 
 
 class NewVectorStore(RequestBody):

@@ -148,6 +148,7 @@ def _create_vector_stores() -> None:
         sa.Column("embedding_model_id", sa.SmallInteger, sa.ForeignKey("embedding_models.id")),
         sa.Column("attempt", sa.Integer, nullable=False),
         time("lease_expires_at"),
+        sa.Column("tries", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
         time("ready_at", nullable=False),
     )
     op.create_index("vector_store_files_vector_store_id_seq_idx", "vector_store_files", ["vector_store_id", "seq"])

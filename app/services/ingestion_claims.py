@@ -1,0 +1,168 @@
+"""How ingestion workers come by the files that wait, and keep them, as run_claims has it for runs.
+
+Leases and pauses are counted by the database's clock alone. Everything an ingestion writes is guarded by `held`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import CTE, ColumnElement, Executable, Interval, and_, bindparam, func, or_, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from app.db.base import Json
+from app.models import File, VectorStoreFile
+from app.signals import ingestion_after_commit
+
+
+class FileLost(Exception):
+    """The file is no longer this worker's: taken over, cancelled, detached or deleted. Nothing more is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A file of a vector store that is being ingested under a new attempt."""
+
+    file_id: str
+    vector_store_id: str
+    project_id: str
+    attempt: int
+    tries: int
+    filename: str
+    sha256: bytes
+    chunking_strategy: Json
+
+
+def _claimable(file: type[VectorStoreFile]) -> ColumnElement[bool]:
+    unheld = or_(file.lease_expires_at.is_(None), file.lease_expires_at <= func.now())
+    return and_(file.status == "in_progress", file.ready_at <= func.now(), unheld)
+
+
+def _projects() -> CTE:
+    """The projects with files in progress: one step in the index for each, however many files it has."""
+    in_progress = VectorStoreFile.status == "in_progress"
+    projects = (
+        select(func.min(VectorStoreFile.project_id).label("id")).where(in_progress).cte("projects", recursive=True)
+    )
+    following = select(func.min(VectorStoreFile.project_id)).where(
+        in_progress, VectorStoreFile.project_id > projects.c.id
+    )
+    return projects.union_all(select(following.scalar_subquery()).where(projects.c.id.is_not(None)))
+
+
+def _waiting() -> CTE:
+    """The files to claim next, locked: fair over projects, and of each project those first that waited longest.
+
+    A project's place is that of its files under way, and of those that go before it in this claim.
+    """
+    projects, first, held = _projects(), aliased(VectorStoreFile), aliased(VectorStoreFile)
+    load = (
+        select(held.project_id, func.count().label("files"))
+        .where(held.status == "in_progress", held.lease_expires_at > func.now())
+        .group_by(held.project_id)
+        .cte("load")
+    )
+    turn = func.row_number().over(order_by=(first.ready_at, first.seq))
+    foremost = (
+        select(first.id, first.vector_store_id, turn.label("turn"))
+        .where(first.project_id == projects.c.id, _claimable(first))
+        .order_by(first.ready_at, first.seq)
+        .limit(bindparam("limit"))
+        .lateral("foremost")
+    )
+    return (
+        select(VectorStoreFile.id, VectorStoreFile.vector_store_id)
+        .select_from(projects)
+        .join(foremost, true())
+        .outerjoin(load, load.c.project_id == projects.c.id)
+        .join(
+            VectorStoreFile,
+            and_(VectorStoreFile.id == foremost.c.id, VectorStoreFile.vector_store_id == foremost.c.vector_store_id),
+        )
+        .where(_claimable(VectorStoreFile))
+        .order_by(func.coalesce(load.c.files, 0) + foremost.c.turn, VectorStoreFile.ready_at, VectorStoreFile.seq)
+        .limit(bindparam("limit"))
+        .with_for_update(of=VectorStoreFile, skip_locked=True)
+        .cte("waiting")
+    )
+
+
+def _claim() -> Executable:
+    waiting = _waiting()
+    file = VectorStoreFile
+    return (
+        update(file)
+        .where(file.id == waiting.c.id, file.vector_store_id == waiting.c.vector_store_id, File.id == file.id)
+        .values(
+            attempt=file.attempt + 1,
+            tries=file.tries + 1,
+            lease_expires_at=func.now() + bindparam("lease", type_=Interval()),
+        )
+        .returning(
+            file.id,
+            file.vector_store_id,
+            file.project_id,
+            file.attempt,
+            file.tries,
+            File.filename,
+            File.sha256,
+            file.chunking_strategy,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+#: Made once: to build it takes SQLAlchemy longer than Postgres takes to answer it.
+_CLAIM: Final = _claim()
+
+
+async def claim(session: AsyncSession, lease_seconds: float, limit: int) -> list[Claim]:
+    """Takes the next files that wait, or whose worker is gone; at most `limit` of them."""
+    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds)}
+    return [Claim(*row) for row in await session.execute(_CLAIM, parameters)]
+
+
+def _is(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        VectorStoreFile.id == claim.file_id,
+        VectorStoreFile.vector_store_id == claim.vector_store_id,
+        VectorStoreFile.attempt == claim.attempt,
+        VectorStoreFile.status == "in_progress",
+    )
+
+
+async def hold(session: AsyncSession, claim: Claim) -> None:
+    """Keeps the file this worker's until the end of the transaction: a cancel waits so long. Raises FileLost."""
+    statement = select(VectorStoreFile.id).where(_is(claim)).with_for_update(read=True)
+    if await session.scalar(statement) is None:
+        raise FileLost
+
+
+async def note(session: AsyncSession, claim: Claim, **values: Any) -> None:
+    """Changes the row of the file. Raises FileLost."""
+    statement = update(VectorStoreFile).where(_is(claim)).values(**values).returning(VectorStoreFile.id)
+    if await session.scalar(statement.execution_options(synchronize_session=False)) is None:
+        raise FileLost
+
+
+async def renew(session: AsyncSession, claim: Claim, lease_seconds: float) -> None:
+    """Renews the lease. Raises FileLost."""
+    await note(session, claim, lease_expires_at=func.now() + timedelta(seconds=lease_seconds))
+
+
+async def hand_back(session: AsyncSession, claim: Claim) -> None:
+    """Gives the file up for another worker to go on with, at once; it was no try. Raises FileLost."""
+    await note(session, claim, lease_expires_at=None, tries=VectorStoreFile.tries - 1)
+    ingestion_after_commit(session)
+
+
+async def try_later(session: AsyncSession, claim: Claim, pause_seconds: float) -> None:
+    """Gives the file up until `pause_seconds` from now; then the sweep nudges. Raises FileLost."""
+    await note(session, claim, lease_expires_at=None, ready_at=func.now() + timedelta(seconds=pause_seconds))
+
+
+async def count_waiting(session: AsyncSession) -> int:
+    """How many files a worker could claim."""
+    statement = select(func.count()).select_from(VectorStoreFile).where(_claimable(VectorStoreFile))
+    return (await session.execute(statement)).scalar_one()

@@ -1,0 +1,58 @@
+"""Checks of the ZIP archives that newer Office documents, OpenDocument texts and EPUB books are."""
+
+import io
+import zipfile
+import zlib
+from typing import Final
+
+from workers.ingestion import signatures
+from workers.ingestion.parsed import Unparsable
+
+ARCHIVES: Final = frozenset({"docx", "epub", "odt", "pptx", "xlsx"})
+
+#: Far beyond what people write; a bomb declares more, or breaks the process's own limits.
+_MAX_PARTS: Final = 20_000
+_MAX_UNPACKED_BYTES: Final = 2**30
+_MAX_PART_BYTES: Final = 100 * 2**20  # of markup; the parser takes no more either
+
+_MARKUP: Final = (".xml", ".rels", ".html", ".xhtml", ".htm")
+
+#: Where an encrypted document newer than Office 2003 is kept, in a compound file; names there are UTF-16.
+_ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
+
+
+def check(data: bytes, kind: str) -> None:
+    """Raises Unparsable unless `data` is an archive of the kind, of sizes that can be unpacked, and not encrypted."""
+    name = signatures.NAMES[kind]
+    if data.startswith(signatures.COMPOUND_FILE):
+        if _ENCRYPTED_PACKAGE in data:
+            raise Unparsable(
+                "invalid_file", "The file is protected by a password. Remove the protection and try again."
+            )
+        raise Unparsable(
+            "invalid_file", f"The file is not a {name}: it looks like a document of an older Office format."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_sizes(archive.infolist())
+            encrypted = any(part.flag_bits & 1 for part in archive.infolist()) or _is_encrypted_odf(archive)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
+        raise Unparsable("invalid_file", f"The file is damaged: it cannot be read as a {name}.") from error
+    if encrypted:
+        raise Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
+
+
+def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
+    if (
+        len(parts) > _MAX_PARTS
+        or sum(part.file_size for part in parts) > _MAX_UNPACKED_BYTES
+        or any(part.file_size > _MAX_PART_BYTES for part in parts if part.filename.lower().endswith(_MARKUP))
+    ):
+        raise Unparsable("invalid_file", "The file is too large when it is unpacked.")
+
+
+def _is_encrypted_odf(archive: zipfile.ZipFile) -> bool:
+    if "META-INF/manifest.xml" not in archive.namelist():
+        return False
+    with archive.open("META-INF/manifest.xml") as manifest:
+        return b"encryption-data" in manifest.read(2**20)
