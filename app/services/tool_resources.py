@@ -10,9 +10,10 @@ from app.db.base import Json
 from app.errors import NotFound
 from app.models import Run, Thread, VectorStore
 from app.pagination import scoped
+from app.schemas.chunking import stored_chunking
 from app.schemas.messages import Attachment
 from app.schemas.tools import NewToolResources, NewVectorStore, ToolResources, stored_resources
-from app.schemas.vector_stores import VectorStoreCreate, stored_chunking_strategy
+from app.schemas.vector_stores import VectorStoreCreate
 from app.services import files, vector_store_files, vector_stores
 from app.services.vector_store_files import NewFile
 
@@ -50,8 +51,10 @@ async def _make(session: AsyncSession, project_id: str, described: NewVectorStor
     if expires:
         options["expires_after"] = _THREAD_STORE_EXPIRY
     store = await vector_stores.create(session, project_id, VectorStoreCreate.model_validate(options))
-    chunking = stored_chunking_strategy(described.chunking_strategy)
-    await vector_store_files.attach(session, store, [NewFile(file_id, {}, chunking) for file_id in described.file_ids])
+    if described.file_ids:
+        chunking = stored_chunking(described.chunking_strategy)
+        new_files = [NewFile(file_id, chunking_strategy=chunking) for file_id in described.file_ids]
+        await vector_store_files.attach(session, store, new_files)
     return store
 
 
@@ -70,8 +73,7 @@ async def attach(session: AsyncSession, thread: Thread, attachments: Sequence[At
         resources["code_interpreter"] = {"file_ids": known + added}
     if to_search := _attached(attachments, "file_search"):
         store = await _thread_store(session, thread)
-        chunking = stored_chunking_strategy(None)
-        await vector_store_files.attach(session, store, [NewFile(file_id, {}, chunking) for file_id in to_search])
+        await vector_store_files.attach(session, store, [NewFile(file_id) for file_id in to_search])
         resources["file_search"] = {"vector_store_ids": [store.id]}
     thread.tool_resources = resources
     await session.flush()
