@@ -21,7 +21,7 @@ from app.db.session import create_engine, create_sessions, transaction
 from app.embedded.connect import with_running_stack
 from app.embedded.errors import CannotStart, reason
 from app.services import projects
-from app.settings import MissingSetting, Settings
+from app.settings import MissingSetting, SandboxSettings, Settings
 from app.telemetry import configure_logging, without_secrets
 
 Result = TypeVar("Result")
@@ -121,6 +121,33 @@ def embeddings(
     from app.embedded.local_embeddings import serve  # noqa: PLC0415
 
     serve(host, port)
+
+
+@app.command()
+def sandbox() -> None:
+    """Run the sandbox host, in which the code of models runs. Needs LOCUM_SANDBOX_TOKEN, and `locum sandbox-setup`
+    or an image for Docker before."""
+    from sandbox.errors import CannotLaunch  # noqa: PLC0415
+    from sandbox.main import serve  # noqa: PLC0415
+
+    settings = SandboxSettings()
+    configure_logging(settings)
+    try:
+        serve(settings)
+    except CannotLaunch as error:
+        _fail(str(error))
+
+
+@app.command("sandbox-setup")
+def sandbox_setup() -> None:
+    """Make the Python environment that code in the sandbox runs in, apart from Locum's own."""
+    from sandbox.environment import Environment  # noqa: PLC0415
+    from sandbox.errors import CannotLaunch  # noqa: PLC0415
+
+    try:
+        Environment.of(SandboxSettings()).make(typer.echo)
+    except CannotLaunch as error:
+        _fail(str(error))
 
 
 @app.command()

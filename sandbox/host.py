@@ -1,0 +1,64 @@
+"""A running host: launcher, sessions and the watch over them, from start to end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import zmq.asyncio
+
+from app.settings import SandboxSettings
+from sandbox.host_folder import HostFolder
+from sandbox.kernel import Workshop
+from sandbox.launchers import create_launcher
+from sandbox.launchers.base import Launcher
+from sandbox.limits import Limits
+from sandbox.sessions import Sessions
+from sandbox.watch import Watch
+
+#: Each kernel has three connections, each with a monitor of its own.
+_SOCKETS_OF_A_KERNEL = 9
+
+
+@dataclass(frozen=True)
+class Host:
+    """What routes work with."""
+
+    settings: SandboxSettings
+    launcher: Launcher
+    sessions: Sessions
+
+    def stats(self) -> dict[str, Any]:
+        """Figures for an operator."""
+        sessions = self.sessions.all
+        return {
+            "launcher": self.launcher.name,
+            "sessions": len(sessions),
+            "busy": sum(session.is_busy for session in sessions),
+            "max_sessions": self.settings.sandbox_max_sessions,
+            "warm": len(self.sessions.warm),
+        }
+
+
+@contextlib.asynccontextmanager
+async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
+    """A host, ready to be asked. Raises CannotLaunch where no code can be run here; leaves nothing running."""
+    limits = Limits.of(settings)
+    folder = HostFolder(settings)
+    launcher = create_launcher(settings)
+    async with folder.held():
+        with zmq.asyncio.Context() as context:
+            kernels = settings.sandbox_max_sessions + settings.sandbox_warm
+            context.set(zmq.MAX_SOCKETS, max(1023, 2 * kernels * _SOCKETS_OF_A_KERNEL))
+            await launcher.prepare()
+            sessions = Sessions(settings, folder, Workshop(launcher, context, settings.sandbox_start_seconds))
+            watching = asyncio.create_task(Watch(sessions, folder, limits).keep(), name="watch")
+            sessions.start()
+            try:
+                yield Host(settings, launcher, sessions)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+                await sessions.close()
+                await launcher.close()

