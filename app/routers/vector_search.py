@@ -1,0 +1,48 @@
+"""`/vector_stores/{id}/search`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from app import auth
+from app.db.session import transaction
+from app.deps import EmbedderDep, SessionsDep, SettingsDep, VectorStoreId
+from app.json_body import JsonRoute
+from app.schemas.vector_search import SearchRanking, SearchResultsPage, VectorStoreSearch
+from app.services import vector_search, vector_stores
+
+router = APIRouter(prefix="/vector_stores", tags=["Vector stores"], route_class=JsonRoute)
+
+
+async def _project(request: Request, sessions: SessionsDep) -> str:
+    """As ProjectDep, but in a transaction of its own: none is to be open while the query is embedded."""
+    async with transaction(sessions) as session:
+        return await auth.project_of(session, auth.key_of(request))
+
+
+@router.post("/{vector_store_id}/search")
+async def search_vector_store(
+    vector_store_id: VectorStoreId,
+    body: VectorStoreSearch,
+    project: Annotated[str, Depends(_project)],
+    sessions: SessionsDep,
+    embedder: EmbedderDep,
+    settings: SettingsDep,
+) -> SearchResultsPage:
+    async with transaction(sessions) as session:
+        await vector_stores.require_usable(session, project, [vector_store_id])
+        await vector_stores.touch(session, [vector_store_id])
+    ranking = body.ranking_options or SearchRanking()
+    hits = await vector_search.search(
+        sessions,
+        embedder,
+        project,
+        [vector_store_id],
+        body.queries,
+        text_search_config=settings.text_search_config,
+        limit=body.max_num_results,
+        filters=None if body.filters is None else body.filters.model_dump(),
+        score_threshold=ranking.score_threshold,
+        ranker=ranking.ranker,
+    )
+    return SearchResultsPage.of(body.queries, hits)

@@ -1,0 +1,80 @@
+"""Which chunks have the vectors nearest to a query's: compared one by one, or found by the model's HNSW index.
+
+The index spans all stores: it is walked outwards from the query until enough chunks in scope have been met. The smaller
+the part of all chunks that is in scope, the longer that takes, and the quicker it is to compare those few one by one.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, select, text, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Chunk, EmbeddingModel
+from app.services.search_scope import Scope
+
+#: So many are compared one by one without a thought.
+_ALWAYS_COMPARED: Final = 5_000
+#: What one more chunk costs in the index, over what it costs one by one.
+_INDEX_COST: Final = 10
+
+# Of the walk: how many candidates it holds at the least, how many it meets at the most, and in how much memory (times
+# work_mem). It ends early where enough has been found.
+_EF_SEARCH: Final = 200
+_MOST_MET: Final = 200_000
+_MEMORY: Final = 16
+
+
+#: What Postgres has counted when it last looked at the table; -1 if it never did.
+_ESTIMATE: Final = text("(SELECT reltuples FROM pg_class WHERE oid = 'chunks'::regclass)")
+
+
+def most_compared(chunks: int, limit: int) -> int:
+    """Up to how many chunks in scope it pays to compare one by one, of so many in the database, to find `limit`.
+
+    To meet `limit` of n chunks among N, the index is walked over limit * N / n. One by one is cheaper as long as
+    n < cost * limit * N / n.
+    """
+    return max(_ALWAYS_COMPARED, math.isqrt(_INDEX_COST * limit * max(0, chunks)))
+
+
+async def prepare(session: AsyncSession) -> int:
+    """Has the rest of the transaction planned by the values at hand; gives about how many chunks there are in all."""
+    settings = {
+        "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
+        "hnsw.iterative_scan": "relaxed_order",
+        "hnsw.ef_search": str(_EF_SEARCH),
+        "hnsw.max_scan_tuples": str(_MOST_MET),
+        "hnsw.scan_mem_multiplier": str(_MEMORY),
+    }
+    set_all = [func.set_config(name, value, true()) for name, value in settings.items()]
+    return int((await session.execute(select(_ESTIMATE, *set_all))).scalar_one())
+
+
+def similarity(model: EmbeddingModel, vector: Sequence[float]) -> ColumnElement[float]:
+    """The cosine of a chunk's vector with `vector`, both by `model`."""
+    return 1 - _distance(model, vector)
+
+
+def by_index(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Select[int]:
+    """Selects the ids of about the nearest chunks, by the index."""
+    return _in_order(scope, model, _distance(model, vector), limit)
+
+
+def one_by_one(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Select[int]:
+    """Selects the ids of exactly the nearest chunks."""
+    # Nothing is added, so that no index knows the expression.
+    return _in_order(scope, model, _distance(model, vector) + 0.0, limit)
+
+
+def _in_order(scope: Scope, model: EmbeddingModel, distance: ColumnElement[float], limit: int) -> Select[int]:
+    return scope.select(Chunk.id).where(Chunk.embedding_model_id == model.id).order_by(distance).limit(limit)
+
+
+def _distance(model: EmbeddingModel, vector: Sequence[float]) -> ColumnElement[float]:
+    # The dimensions are part of the type, and so of the index's expression.
+    kind = HALFVEC(model.dimensions)
+    return cast(Chunk.embedding, kind).op("<=>", return_type=Float)(cast(bindparam(None, vector, kind), kind))

@@ -1,0 +1,175 @@
+"""Full text search: the words of chunks, and which chunks hold the words of a query.
+
+A query is taken apart into terms: its words, as the text search configuration has them (stems, no stop words), and as
+phrases what belongs together (`ERR_4012`, `numpy.linalg.norm`, two neighbours in Chinese, Japanese or Korean). A chunk
+matches if it holds any of them. How well is the sum over its terms of how rare the term is and, with quickly
+diminishing returns, how often the chunk has it (as in BM25).
+
+A common word is in so many chunks of a large collection that ranking all of them would take seconds, and tell little.
+There only those chunks are ranked that hold one of the query's rarest terms; they are ranked by all of them.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, literal, select, union, union_all
+from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TEXT, TSQUERY, TSVECTOR
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Chunk
+from app.services.search_scope import Scope
+
+#: Between the parts of identifiers, numbers, paths and addresses. Postgres's parser would take some of them for signs,
+#: hosts, files or tags, and the parts would not be found.
+_SEPARATORS: Final = r"-_./\:@#+=<>|~^&%$*"
+#: Scripts that put no spaces between words: each character is taken for a word.
+_UNSPACED: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+
+_COMPOUND: Final = re.compile(rf"[^\W_]+(?:[{re.escape(_SEPARATORS)}]+[^\W_]+)+")
+_RUN: Final = re.compile(f"[{_UNSPACED}]{{2,}}")
+
+#: Terms of one query: phrases, and the longest words, which are the rarest as a rule.
+_MOST_TERMS: Final = 32
+_MOST_PHRASES: Final = 16
+#: How many chunks with a term are counted, and how many chunks are ranked.
+_MOST_RANKED: Final = 500
+
+#: What ts_rank gives for a word that a text holds once, and for one that it holds without end.
+_ONCE: Final = 0.06079271
+_ALWAYS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or a phrase as a tsquery, how many chunks hold it (or more), and how much it weighs by that."""
+
+    tsquery: str
+    chunks: int
+    weight: float
+
+
+#: The rarest first.
+Terms = Sequence[Term]
+
+
+def words_of(text: Any, config: str) -> ColumnElement[str]:
+    """What `chunks.words` holds for `text`, a string or an expression, by one of Postgres's configurations."""
+    return func.to_tsvector(_config(config), _spaced(text))
+
+
+async def find_terms(session: AsyncSession, scope: Scope, query: str, config: str, chunks: int, *, few: bool) -> Terms:
+    """The terms of `query`; none if it has stop words alone.
+
+    `chunks` is the number of those in scope (or more); `few` says that they are best looked at one after the other.
+    """
+    tsqueries = list(await session.scalars(_tsqueries(query, config)))
+    if not tsqueries:
+        return ()
+    statement = _count_in_one_pass(scope, tsqueries) if few else _count_apart(scope, tsqueries)
+    found = {tsquery: int(count) for tsquery, count in await session.execute(statement)}
+    counts = {tsquery: found.get(tsquery, 0) for tsquery in tsqueries}
+    terms = [Term(tsquery, count, _weight(count, max(count, chunks))) for tsquery, count in counts.items()]
+    return sorted(terms, key=lambda term: term.chunks)
+
+
+def best(scope: Scope, terms: Terms, limit: int) -> Select[int]:
+    """Selects the ids of the chunks that match `terms` best."""
+    matching = scope.select(Chunk.id, words_in_memory()).where(_hold(Chunk.words, _worthy(terms)))
+    ranked = matching.limit(_MOST_RANKED).subquery()
+    return select(ranked.c.id).order_by(score(terms, ranked.c.words).desc(), ranked.c.id).limit(limit)
+
+
+def score(terms: Terms, words: ColumnElement[str]) -> ColumnElement[float]:
+    """How well `words` match `terms`: 0 for not at all, about 1 for each term once, at most 1.65 for more."""
+    total = sum(term.weight for term in terms)
+    shares = [term.weight / total for term in terms]
+    term = _table(tsquery=_array(TEXT, [term.tsquery for term in terms]), share=_array(Float, shares))
+    # For phrases ts_rank may give more than for any word, whatever is between their words.
+    rank = func.least(func.ts_rank(words, cast(term.c.tsquery, TSQUERY)), _ALWAYS) / _ONCE
+    return func.coalesce(
+        select(func.sum(term.c.share * rank)).where(_hold(words, term.c.tsquery)).scalar_subquery(), 0.0
+    )
+
+
+def words_in_memory() -> ColumnElement[str]:
+    """The words of a chunk, unpacked once for several looks at them: those in the table are unpacked for each."""
+    return Chunk.words.op("||")(cast("", TSVECTOR)).label("words")
+
+
+def _worthy(terms: Terms) -> str:
+    """What a chunk must hold to be ranked: any of the rarest terms; all, where none is rare."""
+    rarest, chunks = [], 0
+    for term in terms:
+        chunks += term.chunks
+        if chunks > _MOST_RANKED:
+            break
+        rarest.append(term.tsquery)
+    return " | ".join(rarest) or " & ".join(f"({term.tsquery})" for term in terms)
+
+
+def _weight(having: int, chunks: int) -> float:
+    """How rare a term is: the inverse document frequency of BM25."""
+    return math.log(1 + (chunks - having + 0.5) / (having + 0.5))
+
+
+def _tsqueries(query: str, config: str) -> Select[str]:
+    """Selects the terms of a query. Of a run of unspaced script they are the neighbours, not the single characters."""
+    runs = [run[at : at + 2] for run in _RUN.findall(query) for at in range(len(run) - 1)]
+    phrases = list(dict.fromkeys(_COMPOUND.findall(query) + runs))[:_MOST_PHRASES]
+    words = func.unnest(words_of(_RUN.sub(" ", query), config)).table_valued("lexeme")
+    phrase = _table(text=_array(TEXT, phrases))
+    of_phrase = cast(func.phraseto_tsquery(_config(config), _spaced(phrase.c.text)), TEXT)
+    terms = union(select(func.quote_literal(words.c.lexeme).label("tsquery")), select(of_phrase)).subquery()
+    is_phrase = terms.c.tsquery.contains("<")
+    longest_first = (is_phrase.desc(), func.length(terms.c.tsquery).desc(), terms.c.tsquery)
+    return select(terms.c.tsquery).where(terms.c.tsquery != "").order_by(*longest_first).limit(_MOST_TERMS)
+
+
+def _count_in_one_pass(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
+    """Selects how many chunks hold each term, looking at all chunks."""
+    matching = scope.select(words_in_memory()).where(_hold(Chunk.words, " | ".join(tsqueries)))
+    # Without the offset, which drops nothing, the words would be unpacked for each term.
+    chunk = matching.offset(0).subquery()
+    term = _table(tsquery=_array(TEXT, tsqueries))
+    joined = select(term.c.tsquery, func.count()).select_from(chunk).join(term, _hold(chunk.c.words, term.c.tsquery))
+    return joined.group_by(term.c.tsquery)
+
+
+def _count_apart(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
+    """Selects how many chunks of the stores hold each term, or that there are more than would be ranked.
+
+    Each term is a query of its own, with the plan that is best for it: the index if it is rare, any chunks if not.
+    """
+    counts = []
+    for tsquery in tsqueries:
+        in_stores = select(literal(1)).where(Chunk.vector_store_id.in_(scope.store_ids), _hold(Chunk.words, tsquery))
+        found = in_stores.limit(_MOST_RANKED + 1).subquery()
+        counts.append(select(literal(tsquery).label("tsquery"), func.count()).select_from(found))
+    return select(union_all(*counts).subquery())
+
+
+def _hold(words: Any, tsquery: Any) -> ColumnElement[bool]:
+    held: ColumnElement[bool] = words.op("@@", is_comparison=True)(cast(tsquery, TSQUERY))
+    return held
+
+
+def _spaced(text: Any) -> ColumnElement[str]:
+    """`text` with a space for each separator, and around each character of unspaced scripts."""
+    spaces = " " * len(_SEPARATORS)
+    return func.regexp_replace(func.translate(text, _SEPARATORS, spaces), f"([{_UNSPACED}])", r" \1 ", "g")
+
+
+def _config(name: str) -> ColumnElement[str]:
+    return cast(name, REGCONFIG)
+
+
+def _array(kind: Any, values: Sequence[Any]) -> ColumnElement[Any]:
+    return bindparam(None, list(values), ARRAY(kind))
+
+
+def _table(**columns: ColumnElement[Any]) -> Any:
+    """A table named `term` of arrays side by side."""
+    return func.unnest(*columns.values()).table_valued(*columns, name="term").render_derived()

@@ -1,0 +1,226 @@
+"""Search in vector stores: by the meaning of a query, and by its words.
+
+Each query has candidates from two sides: the chunks with the nearest vectors (app.services.nearest), and those that
+hold its words (app.services.text_search). Each candidate is then seen from both sides, and ranked
+(app.services.ranking). In a small scope every chunk is a candidate.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import func, null, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.backends.base import BackendFailure
+from app.backends.embeddings import Embedder, Vector
+from app.db.base import Json
+from app.db.session import Sessions, transaction
+from app.models import Chunk, EmbeddingModel, File, VectorStoreFile
+from app.services import calibration, nearest, ranking, text_search
+from app.services.calibration import Calibration
+from app.services.embedding_models import MOST_INDEXED_DIMENSIONS
+from app.services.ranking import Candidate, Ranked, Ranker
+from app.services.search_scope import Scope
+from app.services.text_search import Terms
+
+#: So many chunks are all looked at from both sides.
+_FEW: Final = 300
+#: Candidates from one side.
+_CANDIDATES: Final = 100
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk that was found. `position` counts the chunks of its file from 0, `page` from 1."""
+
+    file_id: str
+    filename: str
+    vector_store_id: str
+    attributes: Json
+    text: str
+    score: float
+    position: int
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """A query's vector by one model, None if it could not be had."""
+
+    model: EmbeddingModel
+    vector: Vector | None
+    calibration: Calibration | None = None
+
+    def nearness(self, cosine: float | None) -> float | None:
+        """What a cosine with the vector is worth."""
+        return None if cosine is None or self.calibration is None else self.calibration.nearness(cosine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many chunks are in scope, or more; whether so few that all are candidates, so many that the index pays."""
+
+    chunks: int
+    few: bool
+    many: bool
+
+
+async def search(
+    sessions: Sessions,
+    embedder: Embedder,
+    project_id: str,
+    store_ids: Sequence[str],
+    queries: Sequence[str],
+    *,
+    text_search_config: str,
+    limit: int,
+    filters: Json | None = None,
+    score_threshold: float = 0.0,
+    ranker: Ranker = "auto",
+) -> list[Hit]:
+    """The chunks in these stores that fit one of the `queries` best, the best first, with scores from 0 to 1.
+
+    `filters` are valid by app.schemas.vector_search. Chunks whose model the embeddings server does not have, now or any
+    more, are found by their words alone. No transaction is open while the queries are embedded.
+    """
+    scope = Scope(project_id, tuple(store_ids), filters)
+    async with transaction(sessions) as session:
+        models = await _models(session, scope)
+    meanings = await _meanings(embedder, models, queries)
+    async with transaction(sessions) as session:
+        size = await _measure(session, scope)
+        found = [
+            await _candidates(
+                session, scope, size, of_query, await _terms(session, scope, size, query, text_search_config)
+            )
+            for query, of_query in zip(queries, meanings, strict=True)
+        ]
+        best = [ranked for ranked in ranking.rank(found, ranker) if ranked.score >= score_threshold]
+        return await _hits(session, scope, best[:limit])
+
+
+async def _models(session: AsyncSession, scope: Scope) -> Sequence[EmbeddingModel]:
+    """The models that files in scope have vectors by."""
+    has_files = scope.files().where(VectorStoreFile.embedding_model_id == EmbeddingModel.id).exists()
+    return (await session.scalars(select(EmbeddingModel).where(has_files))).all()
+
+
+async def _meanings(
+    embedder: Embedder, models: Sequence[EmbeddingModel], queries: Sequence[str]
+) -> list[list[_Meaning]]:
+    """For each query what it means to each model."""
+    by_model = await asyncio.gather(*(_meanings_by(embedder, model, queries) for model in models))
+    return [[of_model[number] for of_model in by_model] for number in range(len(queries))]
+
+
+async def _meanings_by(embedder: Embedder, model: EmbeddingModel, queries: Sequence[str]) -> list[_Meaning]:
+    try:
+        vectors, calibrated = await calibration.embed(embedder, model.name, queries)
+    except BackendFailure as failure:
+        _log.warning("search_without_vectors", model=model.name, why=failure.message)
+        return [_Meaning(model, None)] * len(queries)
+    if len(vectors[0]) != model.dimensions:
+        _log.warning(
+            "search_without_vectors", model=model.name, why=f"its vectors now have {len(vectors[0])} dimensions"
+        )
+        return [_Meaning(model, None)] * len(queries)
+    return [_Meaning(model, vector, calibrated) for vector in vectors]
+
+
+async def _measure(session: AsyncSession, scope: Scope) -> _Size:
+    """Readies the transaction for a search, and counts what is in scope, as far as it matters."""
+    most = nearest.most_compared(await nearest.prepare(session), _CANDIDATES)
+    counted = scope.select(Chunk.id).limit(most + 1).subquery()
+    chunks = (await session.execute(select(func.count()).select_from(counted))).scalar_one()
+    return _Size(chunks, few=chunks <= _FEW, many=chunks > most)
+
+
+async def _terms(session: AsyncSession, scope: Scope, size: _Size, query: str, config: str) -> Terms:
+    return await text_search.find_terms(session, scope, query, config, size.chunks, few=size.few)
+
+
+async def _candidates(
+    session: AsyncSession, scope: Scope, size: _Size, meanings: Sequence[_Meaning], terms: Terms
+) -> list[Candidate]:
+    """What one query may find, seen from both sides."""
+    chosen = None
+    if not size.few:
+        chosen = [chunk_id for meaning in meanings for chunk_id in await _nearest(session, scope, size, meaning)]
+        if terms:
+            chosen += await session.scalars(text_search.best(scope, terms, _CANDIDATES))
+    return [
+        candidate
+        for meaning in meanings
+        for candidate in await _seen_from_both_sides(session, scope, chosen, meaning, terms)
+    ]
+
+
+async def _nearest(session: AsyncSession, scope: Scope, size: _Size, meaning: _Meaning) -> Sequence[int]:
+    if meaning.vector is None:
+        return ()
+    if size.many and meaning.model.dimensions <= MOST_INDEXED_DIMENSIONS:
+        by_index = nearest.by_index(scope, meaning.model, meaning.vector, _CANDIDATES)
+        found = (await session.scalars(by_index)).all()
+        if len(found) == _CANDIDATES:
+            return found
+    # Also where the index led nowhere: few of the many may be of this model.
+    return (await session.scalars(nearest.one_by_one(scope, meaning.model, meaning.vector, _CANDIDATES))).all()
+
+
+async def _seen_from_both_sides(
+    session: AsyncSession, scope: Scope, chosen: Sequence[int] | None, meaning: _Meaning, terms: Terms
+) -> list[Candidate]:
+    """The chosen chunks of one model (None: all in scope) as candidates."""
+    cosine = null() if meaning.vector is None else nearest.similarity(meaning.model, meaning.vector)
+    columns = (
+        Chunk.id,
+        Chunk.file_id,
+        Chunk.position,
+        cosine.label("cosine"),
+        text_search.words_in_memory(),
+    )
+    of_model = scope.select(*columns).where(Chunk.embedding_model_id == meaning.model.id)
+    if chosen is not None:
+        of_model = of_model.where(Chunk.id.in_(chosen))
+    # Without the offset, which drops nothing, the words would be unpacked for each term.
+    chunk = of_model.offset(0).subquery().c
+    words = text_search.score(terms, chunk.words) if terms else null()
+    rows = await session.execute(select(chunk.id, chunk.file_id, chunk.position, chunk.cosine, words))
+    return [
+        Candidate(chunk_id, file_id, position, meaning.nearness(cosine), words)
+        for chunk_id, file_id, position, cosine, words in rows
+    ]
+
+
+async def _hits(session: AsyncSession, scope: Scope, best: Sequence[Ranked]) -> list[Hit]:
+    columns = (
+        Chunk.vector_store_id,
+        Chunk.text,
+        Chunk.position,
+        Chunk.page,
+        Chunk.file_id,
+        File.filename,
+        VectorStoreFile.attributes,
+    )
+    statement = scope.select(Chunk.id, *columns).join(File, File.id == Chunk.file_id)
+    rows = await session.execute(statement.where(Chunk.id.in_([ranked.chunk_id for ranked in best])))
+    found = {row.id: row for row in rows}
+    return [
+        Hit(
+            file_id=row.file_id,
+            filename=row.filename,
+            vector_store_id=row.vector_store_id,
+            attributes=row.attributes,
+            text=row.text,
+            score=ranked.score,
+            position=row.position,
+            page=row.page,
+        )
+        for ranked in best
+        if (row := found.get(ranked.chunk_id)) is not None
+    ]
