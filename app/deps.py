@@ -21,6 +21,7 @@ from app.pagination import PageQuery
 from app.schemas.common import id_of
 from app.schemas.run_steps import Include
 from app.settings import Settings
+from app.storage import Storage
 
 _NO_BETA = (
     "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
@@ -68,12 +69,19 @@ async def get_embedder(request: Request) -> Embedder:
     return embedder
 
 
+async def get_storage(request: Request) -> Storage:
+    """Where the bytes of files are."""
+    storage: Storage = request.app.state.storage
+    return storage
+
+
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 SessionsDep = Annotated[Sessions, Depends(get_sessions)]
 RedisDep = Annotated[Redis, Depends(get_redis)]
 EventsDep = Annotated[EventLog, Depends(get_events)]
 BackendsDep = Annotated[Backends, Depends(get_backends)]
 EmbedderDep = Annotated[Embedder, Depends(get_embedder)]
+StorageDep = Annotated[Storage, Depends(get_storage)]
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -93,6 +101,16 @@ async def get_project(request: Request, session: SessionDep) -> str:
 
 #: The project that everything a request touches belongs to.
 ProjectDep = Annotated[str, Depends(get_project)]
+
+
+async def get_known_project(request: Request) -> str:
+    """As `get_project`, but no transaction stays open. Raises AuthenticationError."""
+    async with transaction(await get_sessions(request)) as session:
+        return await auth.project_of(session, auth.key_of(request))
+
+
+#: For routes that stream bytes: their transactions are their own.
+KnownProjectDep = Annotated[str, Depends(get_known_project)]
 
 
 async def require_beta(
@@ -120,6 +138,18 @@ async def get_page(
 
 
 PageDep = Annotated[PageQuery, Depends(get_page)]
+
+
+async def get_file_page(
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> PageQuery:
+    """The page of files that the request asks for: all of them, where it does not say (contract, section 3)."""
+    return PageQuery(limit, order, after)
+
+
+FilePageDep = Annotated[PageQuery, Depends(get_file_page)]
 
 
 async def get_include(

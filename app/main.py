@@ -16,14 +16,41 @@ from app.db.session import create_engine, create_sessions
 from app.events import EventLog
 from app.middleware import BodyLimit, RequestContext
 from app.queue import Queue, create_celery
-from app.routers import assistants, chat_completions, embeddings, health, messages, models, run_steps, runs, threads
+from app.routers import (
+    assistants,
+    chat_completions,
+    embeddings,
+    files,
+    health,
+    messages,
+    models,
+    run_steps,
+    runs,
+    threads,
+    uploads,
+    vector_search,
+)
 from app.schemas.common import ErrorResponse
+from app.services.file_sweep import FileSweep
 from app.settings import Settings
 from app.signals import Signals
+from app.storage import create_storage
 from app.sweeper import sweep_for_ever
 
 #: `runs` before `threads`: `/threads/runs` is no thread.
-_ROUTERS = (assistants, runs, run_steps, messages, threads, models, chat_completions, embeddings)
+_ROUTERS = (
+    assistants,
+    runs,
+    run_steps,
+    messages,
+    threads,
+    files,
+    uploads,
+    vector_search,
+    models,
+    chat_completions,
+    embeddings,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, limit=settings.max_body_bytes)],
+        middleware=[Middleware(RequestContext), Middleware(BodyLimit, settings=settings)],
     )
     app.state.settings = settings
     handlers.install(app)
@@ -72,7 +99,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.events = events
         app.state.backends = backends
         app.state.embedder = Embedder(settings, backends)
-        sweep = asyncio.create_task(sweep_for_ever(sessions, queue, settings), name="sweep")
+        storage = create_storage(settings)
+        closing.push_async_callback(storage.aclose)
+        app.state.storage = storage
+        sweeping = sweep_for_ever(sessions, queue, FileSweep(sessions, storage, redis), settings)
+        sweep = asyncio.create_task(sweeping, name="sweep")
         closing.push_async_callback(_cancel, sweep)
         collector.settle()
         yield

@@ -3,8 +3,10 @@
 Pure ASGI: streams pass through untouched, and context variables hold in the route.
 """
 
+import re
 import time
 from secrets import token_hex
+from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,10 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import RequestTooLarge
 from app.handlers import InternalError, answer
 from app.ids import REQUEST
+from app.schemas.uploads import MAX_PART_BYTES
+from app.settings import Settings
 
 log = structlog.get_logger()
 
 _API_VERSION = "2020-10-01"
+
+#: Of a form, besides its file.
+_FORM_BYTES: Final = 2**20
+_UPLOAD_PARTS: Final = re.compile(r"/v1/uploads/[^/]+/parts")
 
 
 class RequestContext:
@@ -62,19 +70,20 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes, by what the client announces and by what comes."""
+    """Refuses bodies that are too large, by what the client announces and by what comes."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._limit = limit
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit, headers = self._limit(scope)
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced[:20]) > self._limit:
-            await answer(self._error(), {"connection": "close"})(scope, receive, send)
+        if announced.isdigit() and int(announced[:20]) > limit:
+            await answer(_too_large(limit), headers)(scope, receive, send)
             return
         read = 0
 
@@ -83,11 +92,25 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
-                if read > self._limit:
-                    raise self._error()
+                if read > limit:
+                    raise _too_large(limit)
             return message
 
         await self._app(scope, receive_at_most, send)
 
-    def _error(self) -> RequestTooLarge:
-        return RequestTooLarge(f"The body of the request is over the limit of {self._limit} bytes.")
+    def _limit(self, scope: Scope) -> tuple[int, dict[str, str]]:
+        """The limit for a request, and what an answer says that comes before the body.
+
+        Clients send a file to its end before they read: were the connection closed, they would never see the answer.
+        The server reads on, then, and throws away what comes.
+        """
+        path = scope["path"]
+        if scope["method"] == "POST" and path == "/v1/files":
+            return self._settings.max_file_bytes + _FORM_BYTES, {}
+        if scope["method"] == "POST" and _UPLOAD_PARTS.fullmatch(path):
+            return MAX_PART_BYTES + _FORM_BYTES, {}
+        return self._settings.max_body_bytes, {"connection": "close"}
+
+
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(f"The body of the request is over the limit of {limit} bytes.")

@@ -1,35 +1,46 @@
-"""The sweep: finds the runs that something forgot. Every process of Locum offers to do it; one at a time does.
+"""The sweep: finds what something forgot. Every process of Locum offers to do it; one at a time does.
 
 It expires runs whose time is over, ends cancelled runs that no worker will end, and nudges the workers again for runs
-that wait too long or whose worker is gone.
+that wait too long or whose worker is gone; for files that wait for their ingestion likewise. It empties vector stores
+that have expired, and drops texts of which no file is left. Files and uploads that have expired go, and bytes that no
+row owns.
 """
 
 import asyncio
+import time
+from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import Sessions, transaction
-from app.queue import Queue
-from app.services import run_claims
+from app.queue import INGESTION_QUEUE, Queue
+from app.services import documents, ingestion_claims, run_claims, store_expiry
+from app.services.file_sweep import FileSweep
 from app.settings import Settings
 from app.signals import of
 
 log = structlog.get_logger()
 
+_TIDY_EVERY: Final = 60.0
 
-async def sweep_for_ever(sessions: Sessions, queue: Queue, settings: Settings) -> None:
+
+async def sweep_for_ever(sessions: Sessions, queue: Queue, files: FileSweep, settings: Settings) -> None:
     """Sweeps every `settings.sweep_seconds`, whatever happens to the database or to Redis."""
+    tidied = time.monotonic()
     while True:
         await asyncio.sleep(settings.sweep_seconds)
         try:
-            await sweep(sessions, queue, settings)
+            await sweep(sessions, queue, files, settings)
+            if time.monotonic() > tidied + _TIDY_EVERY:
+                tidied = time.monotonic()
+                await _tidy(sessions)
         except (SQLAlchemyError, RedisError, OSError) as error:
             log.warning("sweep_failed", error=str(error).splitlines()[0])
 
 
-async def sweep(sessions: Sessions, queue: Queue, settings: Settings) -> None:
+async def sweep(sessions: Sessions, queue: Queue, files: FileSweep, settings: Settings) -> None:
     """One sweep; does nothing while another process is at it."""
     while True:
         async with transaction(sessions) as session:
@@ -42,3 +53,24 @@ async def sweep(sessions: Sessions, queue: Queue, settings: Settings) -> None:
         log.info("runs_ended_by_sweep", count=ended)
     if waiting and not await queue.depth():
         await of(session).nudge()
+    await _sweep_vector_stores(sessions, queue)
+    await files.sweep()
+
+
+async def _sweep_vector_stores(sessions: Sessions, queue: Queue) -> None:
+    async with transaction(sessions) as session:
+        waiting = await ingestion_claims.count_waiting(session)
+        emptied = await store_expiry.drop_expired(session)
+    if waiting and not await queue.depth(INGESTION_QUEUE):
+        await of(session).nudge_ingestion()
+    while emptied:
+        async with transaction(sessions) as session:
+            emptied = await store_expiry.drop_expired(session)
+
+
+async def _tidy(sessions: Sessions) -> None:
+    """What costs more to look for than it costs to keep for a while."""
+    dropped = True
+    while dropped:
+        async with transaction(sessions) as session:
+            dropped = await run_claims.try_sweep_lock(session) and bool(await documents.drop_unused(session))

@@ -68,13 +68,14 @@ class Files:
         """How much there is of them; no more is counted than one beyond what is allowed."""
         return await asyncio.to_thread(self._usage)
 
-    async def put(self, path: str, data: AsyncIterable[bytes]) -> FileEntry:
-        """Writes a file, whole or not at all. Raises BadPath, NoSpace."""
+    async def put(self, path: str, data: AsyncIterable[bytes], announced: int = 0) -> FileEntry:
+        """Writes a file, whole or not at all. Raises BadPath, and NoSpace: at once, if the size was announced."""
         parts = _parts(path)
         used = await self.usage()
         room = min(self._limits.file_bytes, self._limits.disk_bytes - used.bytes)
         if used.entries >= self._limits.files:
             raise NoSpace(f"There are {used.entries} files in /mnt/data already.")
+        _check_room(announced, room)
         staged = self._folder.staging / secrets.token_hex(16)
         try:
             await _write(staged, data, room)
@@ -259,11 +260,15 @@ async def _write(path: Path, data: AsyncIterable[bytes], room: int) -> None:
         written = 0
         async for piece in _in_pieces(data):
             written += len(piece)
-            if written > room:
-                raise NoSpace(f"The file is larger than the {megabytes(max(room, 0))} there is room for.")
+            _check_room(written, room)
             await asyncio.to_thread(_write_all, descriptor, piece)
     finally:
         os.close(descriptor)
+
+
+def _check_room(size: int, room: int) -> None:
+    if size > room:
+        raise NoSpace(f"The file is larger than the {megabytes(max(room, 0))} there is room for.")
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -36,6 +36,7 @@ class Host:
             "launcher": self.launcher.name,
             "sessions": len(sessions),
             "busy": sum(session.is_busy for session in sessions),
+            "executions": sum(session.executions for session in sessions),
             "max_sessions": self.settings.sandbox_max_sessions,
             "warm": len(self.sessions.warm),
         }

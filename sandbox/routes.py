@@ -115,8 +115,9 @@ async def list_files(session_id: str, host: HostDep) -> JSONResponse:
 @sessions.put("/sessions/{session_id}/files/{path:path}")
 async def put_file(session_id: str, path: str, request: Request, host: HostDep) -> JSONResponse:
     """Writes a file; it is there once all of it is."""
+    length = request.headers.get("Content-Length", "")
     with host.sessions.get(session_id) as files:
-        return JSONResponse(asdict(await files.put(path, request.stream())))
+        return JSONResponse(asdict(await files.put(path, request.stream(), int(length) if length.isdecimal() else 0)))
 
 
 @sessions.get("/sessions/{session_id}/files/{path:path}")

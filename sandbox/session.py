@@ -40,6 +40,11 @@ class Session:
         return self._kernel
 
     @property
+    def executions(self) -> int:
+        """How many run or wait for their turn."""
+        return len(self._executions)
+
+    @property
     def is_busy(self) -> bool:
         """Whether code runs or waits for its turn, or a file is on its way."""
         return bool(self._executions) or self._using > 0

@@ -128,9 +128,13 @@ class SandboxSession:
         answer = await self._client.call("GET", f"/sessions/{self.id}/files")
         return [SandboxFile(**entry) for entry in answer["files"]]
 
-    async def put(self, path: str, data: AsyncIterable[bytes] | bytes) -> SandboxFile:
-        """Writes a file: whole, or not at all."""
-        return SandboxFile(**await self._client.call("PUT", self._path(path), data=data))
+    async def put(self, path: str, data: AsyncIterable[bytes] | bytes, size: int | None = None) -> SandboxFile:
+        """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent."""
+        if isinstance(data, bytes):
+            data, size = _once(data), len(data)
+        headers = {} if size is None else {"Content-Length": str(size)}
+        answer = await self._client.call("PUT", self._path(path), data=data, headers=headers, expect100=True)
+        return SandboxFile(**answer)
 
     async def get(self, path: str) -> AsyncIterator[bytes]:
         """A file's bytes."""
@@ -153,6 +157,10 @@ class SandboxSession:
 
     def _path(self, path: str) -> str:
         return f"/sessions/{self.id}/files/{quote(path)}"
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 class _Missing(SandboxFailure):

@@ -1,11 +1,9 @@
-"""From the bytes of a document (PDF, Office, HTML and the like) to its text, by the kreuzberg library.
+"""From the bytes of a document (PDF, Office and the like) to its text, mostly by the kreuzberg library.
 
 Imported in the parser's process alone: what it does with a stranger's file is not let near anything else.
 """
 
-import re
 import secrets
-from html import unescape
 from typing import Final
 
 from kreuzberg import (
@@ -24,7 +22,6 @@ _TYPES: Final = {
     "doc": "application/msword",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "epub": "application/epub+zip",
-    "html": "text/html",
     "odt": "application/vnd.oasis.opendocument.text",
     "pdf": "application/pdf",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -38,25 +35,12 @@ _COMPOUND: Final = frozenset({"doc", "xls"})
 # Markdown keeps headings and tables; it loses page marks of PDF and the speaker's notes of presentations.
 _PLAIN: Final = frozenset({"pdf", "pptx"})
 
-_LINE_ENDS: Final = re.compile("\r\n?")
-_MANY_LINE_ENDS: Final = re.compile("\n{3,}")
-
-_DECLARED: Final = re.compile(
-    rb"""<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})""", re.I
-)
-_TITLE: Final = re.compile(r"<title\b[^>]*>([^<]*)</title\s*>", re.I)
-_META: Final = re.compile(r"<meta\b[^>]*>", re.I)
-_EMBEDDED_DATA: Final = re.compile(r"""data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=\s%]*""", re.I)
-
 
 def read(data: bytes, kind: str) -> ParsedFile:
     """The text of the document. Raises Unparsable where it is none of the kind, is damaged, or protected."""
     _check(data, kind)
-    if kind == "html":
-        title, data = _prepare_html(data)
-        return ParsedFile(_tidy(title + _extract(data, kind, "")))
     if kind not in _PLAIN:
-        return ParsedFile(_tidy(_extract(data, kind, "")))
+        return ParsedFile(text_decoding.tidy(_extract(data, kind, "")))
     mark = secrets.token_hex(8)  # nothing that a document could say
     return _paged(_extract(data, kind, mark), mark)
 
@@ -64,17 +48,9 @@ def read(data: bytes, kind: str) -> ParsedFile:
 def _check(data: bytes, kind: str) -> None:
     if kind in office_archives.ARCHIVES and data.startswith((b"PK", signatures.COMPOUND_FILE)):
         office_archives.check(data, kind)
-    if kind == "html":
-        return  # whatever is text may be HTML
     is_kind = data.startswith(signatures.COMPOUND_FILE) if kind in _COMPOUND else signatures.format_of(data) == kind
     if not is_kind:
-        raise _liar(data, kind)
-
-
-def _liar(data: bytes, kind: str) -> Unparsable:
-    found = signatures.looks_like(data)
-    hint = f"{signatures.NAMES[kind]}: its content looks like that of a {found}" if found else signatures.NAMES[kind]
-    return Unparsable("invalid_file", f"The name of the file says that it is a {hint}.")
+        raise signatures.mismatch(data, kind)
 
 
 def _extract(data: bytes, kind: str, mark: str) -> str:
@@ -102,32 +78,16 @@ def _refusal(reason: str, kind: str) -> Unparsable:
         return Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
     if "limit exceeded" in reason or "too large" in reason:
         return Unparsable("invalid_file", "The file is too large when it is unpacked.")
-    return Unparsable("invalid_file", f"The file is damaged: it cannot be read as a {signatures.NAMES[kind]}.")
-
-
-def _tidy(text: str) -> str:
-    text = text_decoding.clean(_LINE_ENDS.sub("\n", text))
-    return _MANY_LINE_ENDS.sub("\n\n", text).strip()
+    return Unparsable("invalid_file", f"The file is damaged: it cannot be read as {signatures.NAMES[kind]}.")
 
 
 def _paged(text: str, mark: str) -> ParsedFile:
     """The pages that the marks begin, one under the other, and where each begins. What has no marks has no pages."""
     before, *pages = text.split(mark)
     parts, starts, length = [], [], 0
-    for page in map(_tidy, pages if pages else [before]):
+    for page in map(text_decoding.tidy, pages if pages else [before]):
         starts.append(length)
         if page:
             parts.append(page)
             length += len(page) + 2
     return ParsedFile("\n\n".join(parts), starts if pages else [])
-
-
-def _prepare_html(data: bytes) -> tuple[str, bytes]:
-    """The title, and the page in UTF-8 without what is not for readers: the parser would put metadata into the text."""
-    declared = _DECLARED.search(data[:4096])
-    text = text_decoding.decode(data, declared.group(1).decode("ascii") if declared else None)
-    if text is None:
-        raise _liar(data, "html")
-    title = _TITLE.search(text)
-    text = _EMBEDDED_DATA.sub("", _META.sub("", _TITLE.sub("", text)))
-    return f"# {' '.join(unescape(title.group(1)).split())}\n\n" if title else "", text.encode()

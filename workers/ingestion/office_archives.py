@@ -29,15 +29,13 @@ def check(data: bytes, kind: str) -> None:
             raise Unparsable(
                 "invalid_file", "The file is protected by a password. Remove the protection and try again."
             )
-        raise Unparsable(
-            "invalid_file", f"The file is not a {name}: it looks like a document of an older Office format."
-        )
+        raise Unparsable("invalid_file", f"By its name the file is {name}, but it looks like an older Office document.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_sizes(archive.infolist())
             encrypted = any(part.flag_bits & 1 for part in archive.infolist()) or _is_encrypted_odf(archive)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
-        raise Unparsable("invalid_file", f"The file is damaged: it cannot be read as a {name}.") from error
+        raise Unparsable("invalid_file", f"The file is damaged: it cannot be read as {name}.") from error
     if encrypted:
         raise Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
 

@@ -1,7 +1,7 @@
 """From the bytes of a file to its text, by whichever reader its kind asks for. For the parser's process."""
 
 from app import tokens
-from workers.ingestion import documents, signatures, text_decoding
+from workers.ingestion import html_reading, signatures, text_decoding
 from workers.ingestion.kinds import TEXT, UNKNOWN
 from workers.ingestion.parsed import MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
 
@@ -15,7 +15,7 @@ def read(data: bytes, kind: str) -> ParsedFile:
         raise Unparsable("invalid_file", "The file is empty.")
     if kind == UNKNOWN:
         kind = signatures.format_of(data) or UNKNOWN
-    parsed = _read_text(data, kind) if kind in {TEXT, UNKNOWN} else documents.read(data, kind)
+    parsed = _read(data, kind)
     if not parsed.text.strip():
         raise Unparsable("invalid_file", _no_text(kind))
     size = tokens.at_most(parsed.text)
@@ -24,18 +24,28 @@ def read(data: bytes, kind: str) -> ParsedFile:
     return parsed
 
 
-def _read_text(data: bytes, kind: str) -> ParsedFile:
+def _read(data: bytes, kind: str) -> ParsedFile:
+    if kind in {TEXT, UNKNOWN, "html"}:
+        return ParsedFile(_read_text(data, kind))
+    from workers.ingestion import documents  # noqa: PLC0415 - the library is large, and most files are texts
+
+    return documents.read(data, kind)
+
+
+def _read_text(data: bytes, kind: str) -> str:
     if len(data) > _MAX_ENCODED_BYTES:
         raise too_long()
-    # A PDF may well have no byte that is not text.
-    text = None if signatures.format_of(data) == "pdf" else text_decoding.decode(data)
+    text = None
+    if kind == "html":
+        text = html_reading.read(data)
+    elif signatures.format_of(data) != "pdf":  # which may well have no byte that is not text
+        text = text_decoding.decode(data)
     if text is not None:
-        return ParsedFile(text)
-    found = signatures.looks_like(data)
-    hint = f"its content looks like that of a {found}" if found else "its content is not text"
+        return text
     if kind == UNKNOWN:
-        raise Unparsable("unsupported_file", f"The type of the file is not supported: {hint}.")
-    raise Unparsable("invalid_file", f"The file is not a text, as its name says: {hint}.")
+        found = signatures.looks_like(data) or "binary data"
+        raise Unparsable("unsupported_file", f"The type of the file is not supported: it looks like {found}.")
+    raise signatures.mismatch(data, kind)
 
 
 def _no_text(kind: str) -> str:

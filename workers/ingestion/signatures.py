@@ -6,49 +6,51 @@ import zipfile
 import zlib
 from typing import Final
 
+from workers.ingestion.parsed import Unparsable
+
 # Formats that parsers are chosen by, and their names in sentences.
 NAMES: Final = {
-    "doc": "Word document (.doc)",
-    "docx": "Word document (.docx)",
-    "epub": "EPUB book",
-    "html": "HTML page",
-    "odt": "OpenDocument text",
-    "pdf": "PDF document",
-    "pptx": "PowerPoint presentation (.pptx)",
-    "rtf": "RTF document",
-    "xls": "Excel workbook (.xls)",
-    "xlsx": "Excel workbook (.xlsx)",
+    "doc": "a Word document (.doc)",
+    "docx": "a Word document (.docx)",
+    "epub": "an EPUB book",
+    "html": "an HTML page",
+    "odt": "an OpenDocument text",
+    "pdf": "a PDF document",
+    "pptx": "a PowerPoint presentation (.pptx)",
+    "rtf": "an RTF document",
+    "xls": "an Excel workbook (.xls)",
+    "xlsx": "an Excel workbook (.xlsx)",
 }
 
 #: An older Office document, which keeps what it has in a file system of its own; also an encrypted newer one.
 COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _BINARY: Final = (
-    (b"\x89PNG\r\n\x1a\n", "PNG image"),
-    (b"\xff\xd8\xff", "JPEG image"),
-    (b"GIF8", "GIF image"),
-    (b"II*\0", "TIFF image"),
-    (b"MM\0*", "TIFF image"),
-    (b"\x7fELF", "program"),
-    (b"MZ", "program"),
-    (b"\xcf\xfa\xed\xfe", "program"),
-    (b"\xca\xfe\xba\xbe", "program"),
-    (b"\0asm", "program"),
-    (b"\x1f\x8b", "gzip archive"),
-    (b"BZh", "bzip2 archive"),
-    (b"\xfd7zXZ\0", "xz archive"),
-    (b"\x28\xb5\x2f\xfd", "zstd archive"),
-    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
-    (b"Rar!\x1a\x07", "RAR archive"),
-    (b"PK\x03\x04", "ZIP archive"),
-    (COMPOUND_FILE, "older Office document"),
-    (b"SQLite format 3\0", "SQLite database"),
-    (b"PAR1", "Parquet file"),
-    (b"OggS", "sound recording"),
-    (b"ID3", "sound recording"),
-    (b"fLaC", "sound recording"),
-    (b"RIFF", "sound recording or video"),
-    (b"\x1aE\xdf\xa3", "video"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\xcf\xfa\xed\xfe", "a program"),
+    (b"\xca\xfe\xba\xbe", "a program"),
+    (b"\0asm", "a program"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\0", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "an RAR archive"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (COMPOUND_FILE, "an older Office document"),
+    (b"SQLite format 3\0", "a SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"OggS", "a sound recording"),
+    (b"ID3", "a sound recording"),
+    (b"fLaC", "a sound recording"),
+    (b"RIFF", "a sound recording or video"),
+    (b"\x1aE\xdf\xa3", "a video"),
     (b"%PDF-", NAMES["pdf"]),
     (b"{\\rtf", NAMES["rtf"]),
 )
@@ -65,13 +67,21 @@ _MIMETYPES: Final = {
 
 
 def looks_like(data: bytes) -> str | None:
-    """What the content is, in words for a sentence ("PNG image"); None where it may be text."""
+    """What the content is, in words for a sentence ("a PNG image"); None where it may be text."""
     known = NAMES.get(format_of(data) or "")
     if known:
         return known
     if data[4:8] == b"ftyp":
-        return "video"
+        return "a video"
     return next((name for prefix, name in _BINARY if data.startswith(prefix)), None)
+
+
+def mismatch(data: bytes, kind: str) -> Unparsable:
+    """A file that is not what its name says."""
+    found = looks_like(data)
+    name = NAMES.get(kind, "a text")
+    instead = f"it looks like {found}" if found else "its content is something else"
+    return Unparsable("invalid_file", f"By its name the file is {name}, but {instead}.")
 
 
 def format_of(data: bytes) -> str | None:

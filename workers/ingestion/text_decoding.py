@@ -31,6 +31,9 @@ _KANA: Final = re.compile("[\u3041-\u30ff]")
 _NON_ASCII: Final = re.compile("[^\x00-\x7f]")
 _ISO_2022_JP: Final = re.compile(rb"\x1b\$[@B]")
 
+_LINE_ENDS: Final = re.compile("\r\n?")
+_MANY_LINE_ENDS: Final = re.compile("\n{3,}")
+
 # Neither Postgres nor a reader can use these. Tabs, line ends, form feeds and NEL are space.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # A text has hardly any of these. ESC colours the lines of logs.
@@ -49,6 +52,11 @@ def decode(data: bytes, declared: str | None = None) -> str | None:
 def clean(text: str) -> str:
     """`text` without its control characters and the byte order mark."""
     return _CONTROL.sub("", text.removeprefix("\ufeff"))
+
+
+def tidy(text: str) -> str:
+    """`text`, which a reader of documents has made, with one kind of line end and one empty line at a time."""
+    return _MANY_LINE_ENDS.sub("\n\n", _LINE_ENDS.sub("\n", clean(text))).strip()
 
 
 def _decode_marked(data: bytes) -> str | None:

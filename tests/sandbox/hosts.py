@@ -1,0 +1,156 @@
+"""Sandbox hosts for tests, as `locum sandbox` starts them, and what comes of code that runs in them."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from app.embedded import identity
+from sandbox.protocol import CodeError, Done, Image, Started, Text
+from tests.running import free_port, wait_for
+from workers.sandbox import SandboxSession
+
+_START_SECONDS = 30
+_STOP_SECONDS = 20
+
+#: Small enough to be run into.
+LIMITS = {
+    "memory_bytes": 512 * 2**20,
+    "processes": 64,
+    "file_bytes": 32 * 2**20,
+    "disk_bytes": 64 * 2**20,
+    "files": 12_000,
+    "execution_seconds": 20,
+    "grace_seconds": 1,
+    "output_bytes": 100_000,
+}
+
+
+@dataclass
+class Host:
+    """A running host."""
+
+    url: str
+    token: str
+    folder: Path
+    log: Path
+    process: "subprocess.Popen[bytes]"
+
+    def stats(self) -> dict[str, object]:
+        answer = httpx2.get(f"{self.url}/stats", headers={"Authorization": f"Bearer {self.token}"})
+        return dict(answer.raise_for_status().json())
+
+
+@contextlib.contextmanager
+def run_host(folder: Path, *, unprivileged: bool = False, **settings: object) -> Iterator[Host]:
+    """Runs a host on `folder` until the block is left. `unprivileged`: as a user with no rights."""
+    folder.mkdir(exist_ok=True)
+    process, host = start_host(folder, unprivileged=unprivileged, **settings)
+    try:
+        yield host
+    finally:
+        stop(process)
+
+
+def start_host(
+    folder: Path, *, unprivileged: bool = False, **settings: object
+) -> tuple["subprocess.Popen[bytes]", Host]:
+    """Starts a host; returns when it answers."""
+    port, token = free_port(), secrets.token_hex(16)
+    own = {"host": "127.0.0.1", "port": port, "token": token, "dir": folder / "sandbox", **LIMITS, **settings}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUM_")}
+    environment |= {f"LOCUM_SANDBOX_{name.upper()}": str(value) for name, value in own.items()}
+    # What the host must keep to itself.
+    environment["A_SECRET_OF_THE_HOST"] = "hunter2"
+    command = identity.wrapped(
+        [sys.executable, "-m", "app.cli", "sandbox"], identity="mapped" if unprivileged else "same"
+    )
+    log = folder / "host.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    host = Host(f"http://127.0.0.1:{port}", token, folder, log, process)
+
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"{host.url}/healthz").status_code == 200
+        return False
+
+    wait_for(answers, "the sandbox host", _START_SECONDS)
+    return process, host
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """Ends a host as an operator does."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    process.wait(_STOP_SECONDS)
+
+
+@dataclass
+class Ran:
+    """What came of an execution."""
+
+    fresh: bool = False
+    texts: list[Text] = field(default_factory=list)
+    images: list[Image] = field(default_factory=list)
+    errors: list[CodeError] = field(default_factory=list)
+    done: Done = field(default_factory=lambda: Done("died", 0))
+
+    def text(self, stream: str) -> str:
+        return "".join(text.text for text in self.texts if text.stream == stream)
+
+    @property
+    def stdout(self) -> str:
+        return self.text("stdout")
+
+    @property
+    def status(self) -> str:
+        return self.done.status
+
+    @property
+    def message(self) -> str:
+        return self.done.message or ""
+
+
+async def run(
+    session: SandboxSession, code: str, seconds: float | None = None, spoken: asyncio.Event | None = None
+) -> Ran:
+    """Runs code to its end; sets `spoken` at its first text."""
+    ran = Ran()
+    async for event in session.execute(code, seconds):
+        match event:
+            case Started():
+                ran.fresh = event.fresh
+            case Text():
+                ran.texts.append(event)
+                if spoken is not None:
+                    spoken.set()
+            case Image():
+                ran.images.append(event)
+            case CodeError():
+                ran.errors.append(event)
+            case Done():
+                ran.done = event
+    return ran
+
+
+@contextlib.asynccontextmanager
+async def running(session: SandboxSession, code: str) -> AsyncIterator["asyncio.Task[Ran]"]:
+    """Runs code for the block, which is entered once the code has said something."""
+    spoken = asyncio.Event()
+    task = asyncio.create_task(run(session, code, spoken=spoken))
+    try:
+        await asyncio.wait_for(spoken.wait(), 20)
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
