@@ -20,6 +20,7 @@ from app.routers import (
     assistants,
     chat_completions,
     embeddings,
+    file_batches,
     files,
     health,
     messages,
@@ -29,6 +30,8 @@ from app.routers import (
     threads,
     uploads,
     vector_search,
+    vector_store_files,
+    vector_stores,
 )
 from app.schemas.common import ErrorResponse
 from app.services.file_sweep import FileSweep
@@ -46,7 +49,10 @@ _ROUTERS = (
     threads,
     files,
     uploads,
+    vector_stores,
     vector_search,
+    vector_store_files,
+    file_batches,
     models,
     chat_completions,
     embeddings,

@@ -142,6 +142,8 @@ IMPATIENT = {
     "LOCUM_RUN_MAX_TURNS": "12",
     "LOCUM_WORKER_CONCURRENCY": "64",
     "LOCUM_POLL_AFTER_MS": "20",
+    "LOCUM_INGESTION_LEASE_SECONDS": "3",
+    "LOCUM_INGESTION_TRIES": "3",
 }
 #: Every name of a scripted model reaches the backend as it is.
 ROUTES = """[

@@ -7,13 +7,15 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
 from app import collector
-from app.queue import create_celery
+from app.queue import INGESTION_QUEUE, create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
-from workers.engine.dispatcher import Dispatcher
+from workers.engine.dispatcher import Dispatcher as RunDispatcher
 from workers.engine.process import WorkerProcess
+from workers.ingestion.dispatcher import Dispatcher as IngestionDispatcher
 from workers.loop import LoopThread
-from workers.tasks import runs
+from workers.process import Process
+from workers.tasks import ingestion, runs
 
 settings = Settings()
 celery: Celery = create_celery(settings)
@@ -30,14 +32,12 @@ def _start(**_: Any) -> None:
     """Opens this process's parts before it takes its first nudge, and closes them when it is shut down."""
     loop = LoopThread()
     (queue,) = celery.amqp.queues.consume_from
-    process = loop.run(WorkerProcess.start(settings, celery, queue))
-    dispatcher = Dispatcher(process)
-    runs.register(celery, loop, dispatcher)
+    process, dispatcher = (_for_ingestion if queue == INGESTION_QUEUE else _for_runs)(loop, queue)
     collector.settle()
 
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:
-        # In a thread: this handler runs inside the signal handler, and it waits for the runs.
+        # In a thread: this handler runs inside the signal handler, and it waits for the work to end.
         threading.Thread(target=loop.run, args=(dispatcher.finish(),), name="drain").start()
 
     @worker_shutdown.connect(weak=False)
@@ -45,3 +45,18 @@ def _start(**_: Any) -> None:
         loop.run(dispatcher.finish())
         loop.run(process.close())
         loop.close()
+
+
+def _for_runs(loop: LoopThread, queue: str) -> tuple[Process, RunDispatcher]:
+    process = loop.run(WorkerProcess.start(settings, celery, queue))
+    dispatcher = RunDispatcher(process)
+    runs.register(celery, loop, dispatcher)
+    return process, dispatcher
+
+
+def _for_ingestion(loop: LoopThread, queue: str) -> tuple[Process, IngestionDispatcher]:
+    process = loop.run(Process.start(settings, celery, queue))
+    dispatcher = IngestionDispatcher(process)
+    loop.run(dispatcher.listen())
+    ingestion.register(celery, loop, dispatcher)
+    return process, dispatcher

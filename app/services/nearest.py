@@ -45,6 +45,11 @@ async def prepare(session: AsyncSession) -> int:
     settings = {
         "plan_cache_mode": "force_custom_plan",
         "jit": "off",
+        # Its costs leave out that words and vectors must be fetched from where long values are kept.
+        "enable_seqscan": "off",
+        # It cannot tell how many files a filter holds for, and takes few for granted: whether to walk the index or to
+        # sort is decided here, by which of the two statements is asked.
+        "enable_sort": "off",
         "hnsw.iterative_scan": "relaxed_order",
         "hnsw.ef_search": str(_EF_SEARCH),
         "hnsw.max_scan_tuples": str(_MOST_MET),

@@ -11,16 +11,16 @@ There only those chunks are ranked that hold one of the query's rarest terms; th
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, literal, select, union, union_all
+from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, literal, select, text, union, union_all
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TEXT, TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Chunk
-from app.services.search_scope import Scope
+from app.services.search_scope import Scope, Size
 
 #: Between the parts of identifiers, numbers, paths and addresses. Postgres's parser would take some of them for signs,
 #: hosts, files or tags, and the parts would not be found.
@@ -36,6 +36,18 @@ _MOST_TERMS: Final = 32
 _MOST_PHRASES: Final = 16
 #: How many chunks with a term are counted, and how many chunks are ranked.
 _MOST_RANKED: Final = 500
+#: Words in more chunks than this, of all stores, are not counted: to read where they are takes longer than it is worth.
+_MOST_POSTINGS: Final = 5_000
+
+#: A word in a tsquery.
+_WORD: Final = re.compile(r"'(?:[^']|'')*'")
+
+_COMMON_WORDS: Final = text(
+    "SELECT quote_literal(word), share FROM pg_stats,"
+    " unnest(most_common_elems::text::text[], most_common_elem_freqs) AS common (word, share)"
+    " WHERE schemaname = current_schema AND tablename = 'chunks' AND attname = 'words'"
+    " AND quote_literal(word) = ANY (CAST(:words AS text[])) AND share > :least"
+)
 
 #: What ts_rank gives for a word that a text holds once, and for one that it holds without end.
 _ONCE: Final = 0.06079271
@@ -55,23 +67,25 @@ class Term:
 Terms = Sequence[Term]
 
 
-def words_of(text: Any, config: str) -> ColumnElement[str]:
-    """What `chunks.words` holds for `text`, a string or an expression, by one of Postgres's configurations."""
-    return func.to_tsvector(_config(config), _spaced(text))
+def words_of(content: Any, config: str) -> ColumnElement[str]:
+    """What `chunks.words` holds for `content`, a string or an expression, by one of Postgres's configurations."""
+    return func.to_tsvector(_config(config), _spaced(content))
 
 
-async def find_terms(session: AsyncSession, scope: Scope, query: str, config: str, chunks: int, *, few: bool) -> Terms:
-    """The terms of `query`; none if it has stop words alone.
-
-    `chunks` is the number of those in scope (or more); `few` says that they are best looked at one after the other.
-    """
+async def find_terms(session: AsyncSession, scope: Scope, size: Size, query: str, config: str) -> Terms:
+    """The terms of `query`; none if it has stop words alone."""
     tsqueries = list(await session.scalars(_tsqueries(query, config)))
     if not tsqueries:
         return ()
-    statement = _count_in_one_pass(scope, tsqueries) if few else _count_apart(scope, tsqueries)
-    found = {tsquery: int(count) for tsquery, count in await session.execute(statement)}
-    counts = {tsquery: found.get(tsquery, 0) for tsquery in tsqueries}
-    terms = [Term(tsquery, count, _weight(count, max(count, chunks))) for tsquery, count in counts.items()]
+    counts = dict.fromkeys(tsqueries, 0)
+    if size.few:
+        counts |= await _counted(session, _count_in_one_pass(scope, tsqueries))
+    else:
+        common = await _shares_of_common_words(session, tsqueries, size.in_all)
+        counts |= {tsquery: round(_bound(tsquery, common) * size.in_scope) for tsquery in tsqueries}
+        if rest := [tsquery for tsquery in tsqueries if not counts[tsquery]]:
+            counts |= await _counted(session, _count_apart(scope, rest))
+    terms = [Term(tsquery, count, _weight(count, max(count, size.in_scope))) for tsquery, count in counts.items()]
     return sorted(terms, key=lambda term: term.chunks)
 
 
@@ -138,17 +152,30 @@ def _count_in_one_pass(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
     return joined.group_by(term.c.tsquery)
 
 
-def _count_apart(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
-    """Selects how many chunks of the stores hold each term, or that there are more than would be ranked.
+async def _shares_of_common_words(session: AsyncSession, tsqueries: Sequence[str], in_all: int) -> dict[str, float]:
+    """In which share of all chunks, of all projects, each word is that is in very many, as Postgres has sampled it."""
+    words = [word for tsquery in tsqueries for word in _WORD.findall(tsquery)]
+    rows = await session.execute(_COMMON_WORDS, {"words": words, "least": _MOST_POSTINGS / max(in_all, 1)})
+    return dict(rows.tuples().all())
 
-    Each term is a query of its own, with the plan that is best for it: the index if it is rare, any chunks if not.
-    """
+
+def _bound(tsquery: str, common: Mapping[str, float]) -> float:
+    """The share of the chunks that may hold a term, 0 if it is not known to be common. A phrase needs all its words."""
+    return min(common.get(word, 0.0) for word in _WORD.findall(tsquery))
+
+
+def _count_apart(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
+    """Selects how many chunks of the stores hold each term, or that there are more than would be ranked."""
     counts = []
     for tsquery in tsqueries:
-        in_stores = select(literal(1)).where(Chunk.vector_store_id.in_(scope.store_ids), _hold(Chunk.words, tsquery))
+        in_stores = select(literal(1)).where(scope.in_stores(Chunk.vector_store_id), _hold(Chunk.words, tsquery))
         found = in_stores.limit(_MOST_RANKED + 1).subquery()
         counts.append(select(literal(tsquery).label("tsquery"), func.count()).select_from(found))
     return select(union_all(*counts).subquery())
+
+
+async def _counted(session: AsyncSession, counts: Select[Any]) -> dict[str, int]:
+    return dict((await session.execute(counts)).tuples().all())
 
 
 def _hold(words: Any, tsquery: Any) -> ColumnElement[bool]:
@@ -156,10 +183,10 @@ def _hold(words: Any, tsquery: Any) -> ColumnElement[bool]:
     return held
 
 
-def _spaced(text: Any) -> ColumnElement[str]:
-    """`text` with a space for each separator, and around each character of unspaced scripts."""
+def _spaced(content: Any) -> ColumnElement[str]:
+    """`content` with a space for each separator, and around each character of unspaced scripts."""
     spaces = " " * len(_SEPARATORS)
-    return func.regexp_replace(func.translate(text, _SEPARATORS, spaces), f"([{_UNSPACED}])", r" \1 ", "g")
+    return func.regexp_replace(func.translate(content, _SEPARATORS, spaces), f"([{_UNSPACED}])", r" \1 ", "g")
 
 
 def _config(name: str) -> ColumnElement[str]:

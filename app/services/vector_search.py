@@ -23,7 +23,7 @@ from app.services import calibration, nearest, ranking, text_search
 from app.services.calibration import Calibration
 from app.services.embedding_models import MOST_INDEXED_DIMENSIONS
 from app.services.ranking import Candidate, Ranked, Ranker
-from app.services.search_scope import Scope
+from app.services.search_scope import Scope, Size, one_of
 from app.services.text_search import Terms
 
 #: So many chunks are all looked at from both sides.
@@ -61,15 +61,6 @@ class _Meaning:
         return None if cosine is None or self.calibration is None else self.calibration.nearness(cosine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
-    """How many chunks are in scope, or more; whether so few that all are candidates, so many that the index pays."""
-
-    chunks: int
-    few: bool
-    many: bool
-
-
 async def search(
     sessions: Sessions,
     embedder: Embedder,
@@ -94,12 +85,10 @@ async def search(
     meanings = await _meanings(embedder, models, queries)
     async with transaction(sessions) as session:
         size = await _measure(session, scope)
-        found = [
-            await _candidates(
-                session, scope, size, of_query, await _terms(session, scope, size, query, text_search_config)
-            )
-            for query, of_query in zip(queries, meanings, strict=True)
-        ]
+        found = []
+        for query, of_query in zip(queries, meanings, strict=True):
+            terms = await text_search.find_terms(session, scope, size, query, text_search_config)
+            found.append(await _candidates(session, scope, size, of_query, terms))
         best = [ranked for ranked in ranking.rank(found, ranker) if ranked.score >= score_threshold]
         return await _hits(session, scope, best[:limit])
 
@@ -132,20 +121,17 @@ async def _meanings_by(embedder: Embedder, model: EmbeddingModel, queries: Seque
     return [_Meaning(model, vector, calibrated) for vector in vectors]
 
 
-async def _measure(session: AsyncSession, scope: Scope) -> _Size:
+async def _measure(session: AsyncSession, scope: Scope) -> Size:
     """Readies the transaction for a search, and counts what is in scope, as far as it matters."""
-    most = nearest.most_compared(await nearest.prepare(session), _CANDIDATES)
+    in_all = await nearest.prepare(session)
+    most = nearest.most_compared(in_all, _CANDIDATES)
     counted = scope.select(Chunk.id).limit(most + 1).subquery()
     chunks = (await session.execute(select(func.count()).select_from(counted))).scalar_one()
-    return _Size(chunks, few=chunks <= _FEW, many=chunks > most)
-
-
-async def _terms(session: AsyncSession, scope: Scope, size: _Size, query: str, config: str) -> Terms:
-    return await text_search.find_terms(session, scope, query, config, size.chunks, few=size.few)
+    return Size(chunks, max(in_all, chunks), few=chunks <= _FEW, many=chunks > most)
 
 
 async def _candidates(
-    session: AsyncSession, scope: Scope, size: _Size, meanings: Sequence[_Meaning], terms: Terms
+    session: AsyncSession, scope: Scope, size: Size, meanings: Sequence[_Meaning], terms: Terms
 ) -> list[Candidate]:
     """What one query may find, seen from both sides."""
     chosen = None
@@ -160,7 +146,7 @@ async def _candidates(
     ]
 
 
-async def _nearest(session: AsyncSession, scope: Scope, size: _Size, meaning: _Meaning) -> Sequence[int]:
+async def _nearest(session: AsyncSession, scope: Scope, size: Size, meaning: _Meaning) -> Sequence[int]:
     if meaning.vector is None:
         return ()
     if size.many and meaning.model.dimensions <= MOST_INDEXED_DIMENSIONS:
@@ -186,7 +172,7 @@ async def _seen_from_both_sides(
     )
     of_model = scope.select(*columns).where(Chunk.embedding_model_id == meaning.model.id)
     if chosen is not None:
-        of_model = of_model.where(Chunk.id.in_(chosen))
+        of_model = of_model.where(one_of(Chunk.id, chosen))
     # Without the offset, which drops nothing, the words would be unpacked for each term.
     chunk = of_model.offset(0).subquery().c
     words = text_search.score(terms, chunk.words) if terms else null()
@@ -208,7 +194,7 @@ async def _hits(session: AsyncSession, scope: Scope, best: Sequence[Ranked]) -> 
         VectorStoreFile.attributes,
     )
     statement = scope.select(Chunk.id, *columns).join(File, File.id == Chunk.file_id)
-    rows = await session.execute(statement.where(Chunk.id.in_([ranked.chunk_id for ranked in best])))
+    rows = await session.execute(statement.where(one_of(Chunk.id, [ranked.chunk_id for ranked in best])))
     found = {row.id: row for row in rows}
     return [
         Hit(

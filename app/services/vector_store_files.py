@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json, now
 from app.errors import InvalidRequest, NotFound
-from app.models import Chunk, Document, File, VectorStore, VectorStoreFile
+from app.models import Chunk, Document, VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import vector_store_files as schemas
 from app.schemas.chunking import stored_chunking
@@ -77,7 +77,7 @@ async def attach(session: AsyncSession, store: VectorStore, new_files: Sequence[
     """
     wanted = {new.file_id: new for new in new_files}
     await _lock(session, store)
-    await _keep(session, await files.require(session, store.project_id, list(wanted)))
+    await files.require(session, store.project_id, list(wanted))
     present = await _present(session, store, list(wanted))
     await _refuse_too_many(session, store, len(wanted) - len(present))
     for file_id, row in present.items():
@@ -97,16 +97,6 @@ async def _lock(session: AsyncSession, store: VectorStore) -> None:
     await session.refresh(store)
     store_expiry.refuse_expired(store)
     store_expiry.be_active(store)
-
-
-async def _keep(session: AsyncSession, found: Sequence[File]) -> None:
-    """Keeps files from being deleted until the end of the transaction. Raises NotFound for one that has been."""
-    file_ids = [file.id for file in found]
-    statement = select(File.id).where(File.id.in_(file_ids)).with_for_update(read=True, key_share=True)
-    kept = set(await session.scalars(statement))
-    for file_id in file_ids:
-        if file_id not in kept:
-            raise NotFound.of(File.__tablename__, file_id)
 
 
 async def _present(session: AsyncSession, store: VectorStore, file_ids: list[str]) -> dict[str, VectorStoreFile]:

@@ -1,0 +1,83 @@
+"""What every worker process holds, shared by all that it does at once, and its life from start to end."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine
+from typing import Any, Final, Self
+
+import structlog
+from celery import Celery
+from redis.exceptions import RedisError
+
+from app.backends.embeddings import Embedder
+from app.backends.routing import Backends
+from app.db.redis import create_redis
+from app.db.session import create_engine, create_sessions
+from app.events import EventLog
+from app.queue import Queue, announce_worker, retire_worker
+from app.services.file_sweep import FileSweep
+from app.settings import Settings
+from app.signals import Signals
+from app.storage import create_storage
+from app.sweeper import sweep_for_ever
+
+log = structlog.get_logger()
+
+_ANNOUNCED_SECONDS: Final = 10.0
+_ANNOUNCE_EVERY: Final = 3.0
+
+
+class Process:
+    """The parts of this process. Made and closed on its event loop."""
+
+    def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
+        self.settings = settings
+        self.redis = create_redis(settings)
+        self.event_log = EventLog(self.redis, settings)
+        self.queue = Queue(celery, self.redis)
+        self.engine = create_engine(settings)
+        self.sessions = create_sessions(self.engine, signals=Signals(self.redis, self.event_log, self.queue))
+        self.backends = Backends(settings)
+        self.embedder = Embedder(settings, self.backends)
+        self.storage = create_storage(settings)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._queue_name = queue_name
+        self._background: list[asyncio.Task[None]] = []
+        files = FileSweep(self.sessions, self.storage, self.redis)
+        self.begin(sweep_for_ever(self.sessions, self.queue, files, settings), self._announce_for_ever())
+
+    @classmethod
+    async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:
+        """Opens everything and begins the work in the background, on the loop that this is awaited on."""
+        return cls(settings, celery, queue_name)
+
+    def begin(self, *work: Coroutine[Any, Any, None]) -> None:
+        """Begins work that goes on in the background until the process is closed."""
+        self._background.extend(asyncio.create_task(coroutine) for coroutine in work)
+
+    async def retire(self) -> None:
+        """Says that this process takes no more work."""
+        try:
+            await retire_worker(self.redis, self._name, self._queue_name)
+        except RedisError as error:
+            log.warning("announcement_lost", error=str(error))
+
+    async def close(self) -> None:
+        """Ends the work in the background and gives everything back."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.retire()
+        await self.storage.aclose()
+        await self.backends.close()
+        await self.engine.dispose()
+        await self.redis.aclose()
+
+    async def _announce_for_ever(self) -> None:
+        while True:
+            try:
+                await announce_worker(self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name)
+            except RedisError as error:
+                log.warning("announcement_lost", error=str(error))
+            await asyncio.sleep(_ANNOUNCE_EVERY)
