@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json
 from app.errors import NotFound
-from app.models import Run, Thread, VectorStore
+from app.models import File, Run, Thread, VectorStore
 from app.pagination import scoped
 from app.schemas.chunking import stored_chunking
 from app.schemas.messages import Attachment
@@ -101,9 +101,17 @@ def _store_ids(resources: Json) -> list[str]:
     return ids
 
 
-async def _thread_store_ids(session: AsyncSession, run: Run) -> list[str]:
-    resources = await session.scalar(select(Thread.tool_resources).where(Thread.id == run.thread_id))
-    return _store_ids(resources or {})
+async def _of_thread(session: AsyncSession, run: Run) -> Json:
+    return await session.scalar(select(Thread.tool_resources).where(Thread.id == run.thread_id)) or {}
+
+
+async def files_to_open(session: AsyncSession, run: Run) -> list[File]:
+    """The files that the code of a run finds: those of its assistant and its thread that still are, in that order."""
+    of_both = [run.tool_resources, await _of_thread(session, run)]
+    wanted = [file_id for given in of_both for file_id in given.get("code_interpreter", {}).get("file_ids", ())]
+    statement = scoped(File, run.project_id).where(File.id.in_(set(wanted)), files.unexpired())
+    found = {file.id: file for file in await session.scalars(statement)}
+    return [found[file_id] for file_id in dict.fromkeys(wanted) if file_id in found]
 
 
 async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
@@ -111,7 +119,7 @@ async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
 
     They count as used. Raises InvalidRequest if one of them has expired.
     """
-    wanted = dict.fromkeys([*_store_ids(run.tool_resources), *await _thread_store_ids(session, run)])
+    wanted = dict.fromkeys([*_store_ids(run.tool_resources), *_store_ids(await _of_thread(session, run))])
     found = set(
         await session.scalars(
             scoped(VectorStore, run.project_id).with_only_columns(VectorStore.id).where(VectorStore.id.in_(wanted))
@@ -124,5 +132,5 @@ async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
 
 async def files_pending(session: AsyncSession, run: Run) -> bool:
     """Whether files of the thread's own store are still being made searchable."""
-    store_ids = await _thread_store_ids(session, run)
+    store_ids = _store_ids(await _of_thread(session, run))
     return bool(store_ids) and await vector_store_files.pending(session, store_ids) > 0

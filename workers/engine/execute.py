@@ -112,9 +112,9 @@ class Execution:
 
     async def _take_turns(self) -> None:
         model = await self._process.backends.resolve(self._run.model)
-        context = ToolContext(self._process.settings, self._process.sessions, self._process.embedder, self._run, model)
+        context = self._tool_context(model)
         is_new = self._run.attempt == 1
-        await self._toolbox.prepare(context)
+        notes = await self._toolbox.prepare(context)
         while True:
             past, messages = await self._read(model, is_new=is_new)
             is_new = False
@@ -127,13 +127,25 @@ class Execution:
             told = await attachments.tell(self._process, self._run, messages, vision=model.vision)
             if past.turns_taken == 0 and request.searches_first(model) and await self._search_first(messages):
                 continue
-            asked = request.build(self._run, model, self._toolbox, told, past)
+            asked = request.build(self._run, model, self._toolbox, told, past, notes)
             turn = self._turn = self._new_turn(past)
             async with contextlib.aclosing(model.backend.stream(asked)) as answer:
                 async for deltas in answer:
                     await turn.take(deltas)
             if await self._close_turn(turn, asked, past):
                 return
+
+    def _tool_context(self, model: Model) -> ToolContext:
+        process = self._process
+        return ToolContext(
+            settings=process.settings,
+            sessions=process.sessions,
+            storage=process.storage,
+            embedder=process.embedder,
+            sandbox=process.sandbox,
+            run=self._run,
+            model=model,
+        )
 
     async def _read(self, model: Model, *, is_new: bool) -> tuple[Past, list[ThreadMessage]]:
         async with autocommit(self._process.sessions) as session:

@@ -52,8 +52,10 @@ def searches_first(model: Model) -> bool:
     return model.tools != "native"
 
 
-def build(run: Run, model: Model, toolbox: Toolbox, messages: list[StoredMessage], past: Past) -> CompletionRequest:
-    """The next model call of `run`, which has its `past` behind it. Raises BudgetSpent.
+def build(
+    run: Run, model: Model, toolbox: Toolbox, messages: list[StoredMessage], past: Past, notes: str
+) -> CompletionRequest:
+    """The next model call of `run`, which has its `past` behind it. `notes` are of its tools. Raises BudgetSpent.
 
     A forced `tool_choice` holds for the first call alone, or the run would never end (contract, section 6).
     """
@@ -61,7 +63,7 @@ def build(run: Run, model: Model, toolbox: Toolbox, messages: list[StoredMessage
     spent = past.spent
     tools = _tools(toolbox, model)
     response_format, hint = _response_format(run.response_format, model)
-    instructions = [run.instructions, None if past.found is None else _FOUND + past.found, hint]
+    instructions = [run.instructions, notes, None if past.found is None else _FOUND + past.found, hint]
     conversation = replace(conversation, instructions="\n\n".join(part for part in instructions if part) or None)
     budget = prompt_budget(run, model, spent) - sum(tokens.at_most(str(tool)) for tool in tools) // 4
     try:

@@ -13,6 +13,8 @@ from app.db.base import Json
 from app.db.session import Sessions
 from app.models import Run
 from app.settings import Settings
+from app.storage.base import Storage
+from workers.sandbox import SandboxClient
 
 
 class CallDraft(Protocol):
@@ -61,7 +63,9 @@ class ToolContext:
 
     settings: Settings
     sessions: Sessions
+    storage: Storage
     embedder: Embedder
+    sandbox: SandboxClient | None
     run: Run
     model: Model
 
@@ -73,8 +77,8 @@ class HostedTool(Tool, Protocol):
     def in_order(self) -> bool:
         """Whether the calls of one turn must be executed one after another."""
 
-    async def prepare(self, context: ToolContext) -> None:
-        """Does what is to be done before the model is first asked."""
+    async def prepare(self, context: ToolContext) -> str | None:
+        """Does what is to be done before the model is first asked; gives what the model is to know, if anything."""
 
     async def execute(self, call: Json, context: ToolContext) -> Json:
         """The call with its result. Raises BackendFailure: the run fails."""

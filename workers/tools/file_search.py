@@ -96,15 +96,16 @@ class FileSearchTool:
         arguments = orjson.dumps({"queries": [question]}).decode()
         return {**_shown(call_id, self._ranking), "arguments": arguments, "unasked": True}
 
-    async def prepare(self, context: ToolContext) -> None:
+    async def prepare(self, context: ToolContext) -> str | None:
         """Waits, within limits, until the files of the thread's own store are searchable (contract, section 9)."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + context.settings.file_search_wait_seconds
         while loop.time() < deadline:
             async with transaction(context.sessions) as session:
                 if not await tool_resources.files_pending(session, context.run):
-                    return
+                    break
             await asyncio.sleep(_POLL_SECONDS)
+        return None
 
     async def execute(self, call: Json, context: ToolContext) -> Json:
         """The call with what was found: the best passages, as many as the model can be told."""
@@ -128,6 +129,7 @@ class FileSearchTool:
             queries,
             limit=self._limit,
             score_threshold=self._ranking["score_threshold"],
+            text_search_config=context.settings.text_search_config,
         )
 
     def result_delta(self, call: Json) -> Json | None:  # noqa: ARG002 - the same for all tools

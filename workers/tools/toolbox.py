@@ -4,6 +4,7 @@ from typing import Self, cast
 
 from app.db.base import Json
 from workers.tools.base import CallDraft, HostedTool, Tool, ToolContext
+from workers.tools.code_interpreter import CodeInterpreterTool
 from workers.tools.file_search import FileSearchTool
 from workers.tools.function import FunctionDraft, FunctionTool
 
@@ -24,6 +25,8 @@ class Toolbox:
         for tool in tools:
             if tool["type"] == "file_search":
                 hosted["file_search"] = FileSearchTool(_free("file_search", taken), tool["file_search"])
+            elif tool["type"] == "code_interpreter":
+                hosted["code_interpreter"] = CodeInterpreterTool(_free("code_interpreter", taken))
         return cls([*hosted.values(), *functions])
 
     def hosted(self, kind: str) -> HostedTool | None:
@@ -36,10 +39,10 @@ class Toolbox:
         tool = self._hosted.get("file_search")
         return tool if isinstance(tool, FileSearchTool) else None
 
-    async def prepare(self, context: ToolContext) -> None:
-        """Does what the hosted tools want done before the model is first asked."""
-        for tool in self._hosted.values():
-            await tool.prepare(context)
+    async def prepare(self, context: ToolContext) -> str:
+        """Does what the hosted tools want done before the model is first asked; gives what it is to know of them."""
+        notes = [await tool.prepare(context) for tool in self._hosted.values()]
+        return "\n\n".join(note for note in notes if note)
 
     def definitions(self, *, but: frozenset[str] = frozenset()) -> list[Json]:
         """The tools as chat completions want them, those of the types `but` left out."""
@@ -61,7 +64,9 @@ class Toolbox:
 
     def arguments(self, call: Json) -> str:
         """What the model gave to a stored call."""
-        return str(call["function"]["arguments"] if call["type"] == "function" else call["arguments"])
+        if call["type"] == "function":
+            return str(call["function"]["arguments"])
+        return self._hosted[call["type"]].arguments(call)
 
     def output(self, call: Json, number: int, first: int) -> str:
         """What the model is told of a stored call: see `Tool.output`."""
