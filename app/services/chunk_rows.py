@@ -40,8 +40,13 @@ async def resume(session: AsyncSession, claim: Claim, model: str) -> int:
     """How many chunks the file has from an earlier try. Those of another model are dropped."""
     await ingestion_claims.hold(session, claim)
     of_model = func.bool_and(EmbeddingModel.name == model)
-    statement = select(func.count(), of_model).join(EmbeddingModel, EmbeddingModel.id == Chunk.embedding_model_id)
-    count, same_model = (await session.execute(statement.where(_of(claim)))).one()
+    statement = (
+        select(func.count(), of_model)
+        .select_from(Chunk)
+        .join(EmbeddingModel, EmbeddingModel.id == Chunk.embedding_model_id)
+        .where(_of(claim))
+    )
+    count, same_model = (await session.execute(statement)).one()
     if count and not same_model:
         await drop(session, claim)
         return 0
@@ -110,11 +115,15 @@ async def add(
 ) -> None:
     """Adds chunks (text and page) with their vectors from the position `start`; `config` is that of their words."""
     await ingestion_claims.hold(session, claim)
-    given = func.unnest(
-        cast([text for text, _ in chunks], ARRAY(Text)),
-        cast([page for _, page in chunks], ARRAY(Integer)),
-        cast([str(vector) for vector in vectors], ARRAY(Text)),
-    ).table_valued("text", "page", "embedding", with_ordinality="number", name="given")
+    given = (
+        func.unnest(
+            cast([text for text, _ in chunks], ARRAY(Text)),
+            cast([page for _, page in chunks], ARRAY(Integer)),
+            cast([str(vector) for vector in vectors], ARRAY(Text)),
+        )
+        .table_valued("text", "page", "embedding", with_ordinality="number", name="given")
+        .render_derived()
+    )
     columns = given.c
     source = select(
         literal(claim.vector_store_id),
@@ -140,6 +149,7 @@ async def complete(session: AsyncSession, claim: Claim) -> bool:
     size = func.sum(func.octet_length(Chunk.text) + 2 * EmbeddingModel.dimensions)
     statement = (
         select(size, func.max(Chunk.embedding_model_id))
+        .select_from(Chunk)
         .join(EmbeddingModel, EmbeddingModel.id == Chunk.embedding_model_id)
         .where(_of(claim))
     )
