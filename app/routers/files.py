@@ -83,7 +83,7 @@ async def list_files(
     page: FilePageDep,
     project: ProjectDep,
     session: SessionDep,
-    purpose: Annotated[str | None, Query()] = None,
+    purpose: Annotated[str | None, Query(pattern="^[a-z_-]*$")] = None,
 ) -> ListPage[File]:
     found = await files.list_page(session, project, page, purpose)
     return ListPage[File].of(found.rows, has_more=found.has_more)

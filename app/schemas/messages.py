@@ -76,6 +76,15 @@ def content_parts(content: str | list[TextPart | ImageUrlPart | ImageFilePart]) 
     return [_stored_text(part.text) if isinstance(part, TextPart) else part.model_dump() for part in content]
 
 
+def image_files(content: str | list[TextPart | ImageUrlPart | ImageFilePart]) -> list[str]:
+    """The ids of the files that content shows."""
+    return (
+        []
+        if isinstance(content, str)
+        else [part.image_file.file_id for part in content if isinstance(part, ImageFilePart)]
+    )
+
+
 def _stored_text(value: str) -> Json:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 

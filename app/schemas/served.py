@@ -5,7 +5,7 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 
 #: Tools, and kinds of content, that are served. A part of Locum that learns to serve another adds it here.
-SERVED: Final = frozenset({"function"})
+SERVED: Final = frozenset({"function", "file_search", "image_file"})
 
 
 def require(feature: str, at: str) -> None:

@@ -8,19 +8,23 @@ from app.models import Assistant
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import assistants as schemas
 from app.schemas.response_format import stored_option
-from app.schemas.tools import stored_resources, stored_tools
+from app.schemas.tools import stored_tools
+from app.services import tool_resources
 
 #: Stored as they come; what is left out of a request is left alone.
 _PLAIN_FIELDS = ("model", "name", "description", "instructions", "temperature", "top_p", "reasoning_effort")
 
 
 async def create(session: AsyncSession, project_id: str, body: schemas.AssistantCreate) -> Assistant:
-    """Makes an assistant. The model is looked for when it is run: model servers come and go."""
+    """Makes an assistant. The model is looked for when it is run: model servers come and go.
+
+    Raises NotFound for files and vector stores that are not there.
+    """
     assistant = Assistant(
         id=ids.new(ids.ASSISTANT),
         project_id=project_id,
         tools=stored_tools(body.tools),
-        tool_resources=stored_resources(body.tool_resources),
+        tool_resources=await tool_resources.stored(session, project_id, body.tool_resources),
         metadata_=body.metadata or {},
         response_format=stored_option(body.response_format),
         **{name: getattr(body, name) for name in _PLAIN_FIELDS},
@@ -55,7 +59,7 @@ async def modify(session: AsyncSession, project_id: str, assistant_id: str, body
     if "tools" in given:
         assistant.tools = stored_tools(body.tools)
     if "tool_resources" in given:
-        assistant.tool_resources = stored_resources(body.tool_resources)
+        assistant.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
     if "metadata" in given:
         assistant.metadata_ = body.metadata or {}
     if "response_format" in given:

@@ -16,22 +16,24 @@ from weakref import WeakKeyDictionary
 from app.backends.embeddings import Embedder, Vector
 from app.services.calibration_pairs import PAIRS
 
+#: What belongs together is taken to be at least so many standard deviations above what does not: or a model that hardly
+#: tells one from the other would drown the words of a query in noise.
+_LEAST_DEVIATIONS: Final = 5
+#: For a model to which all texts are the same.
+_LEAST_STEP: Final = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The mean cosine of what does not belong together, and of what does, for one model."""
+    """For one model the mean cosine of what does not belong together, and how much higher it is for what does."""
 
     unrelated: float
-    related: float
+    step: float
 
     def nearness(self, cosine: float) -> float:
         """0 for a cosine as of unrelated texts, 1 as of a question and its answer; below and beyond as it comes."""
-        return (cosine - self.unrelated) / (self.related - self.unrelated)
+        return (cosine - self.unrelated) / self.step
 
-
-#: Where a model does not tell related texts from unrelated ones.
-_UNKNOWN: Final = Calibration(0.0, 1.0)
-_SMALLEST_GAP: Final = 0.02
 
 #: What each embedder of this process has found out, by model.
 _known: WeakKeyDictionary[Embedder, dict[str, Calibration]] = WeakKeyDictionary()
@@ -51,13 +53,12 @@ async def embed(embedder: Embedder, model: str, queries: Sequence[str]) -> tuple
 
 def calibrate(questions: Sequence[Vector], passages: Sequence[Vector]) -> Calibration:
     """The calibration by the vectors of questions and of their answers, in the same order."""
-    related = statistics.fmean(_cosine(*pair) for pair in zip(questions, passages, strict=True))
-    unrelated = statistics.fmean(
-        _cosine(question, passage)
-        for (i, question), (j, passage) in itertools.product(enumerate(questions), enumerate(passages))
-        if i != j
-    )
-    return Calibration(unrelated, related) if related - unrelated >= _SMALLEST_GAP else _UNKNOWN
+    pairs = itertools.product(enumerate(questions), enumerate(passages))
+    unrelated = [_cosine(question, passage) for (i, question), (j, passage) in pairs if i != j]
+    related = [_cosine(question, passage) for question, passage in zip(questions, passages, strict=True)]
+    mean = statistics.fmean(unrelated)
+    step = max(statistics.fmean(related) - mean, _LEAST_DEVIATIONS * statistics.pstdev(unrelated), _LEAST_STEP)
+    return Calibration(mean, step)
 
 
 def _cosine(one: Vector, other: Vector) -> float:

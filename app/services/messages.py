@@ -12,19 +12,26 @@ from app.errors import InvalidRequest, NotFound
 from app.models import Message, Thread
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import messages as schemas
+from app.schemas.messages import image_files
+from app.services import files, tool_resources
 
 #: What one thread holds (contract, section 8).
 MAX_IN_THREAD: Final = 100_000
 
 
 async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.MessageCreate]) -> list[Message]:
-    """Adds messages to `thread`, in their order. The caller holds the thread: it has just made it, or locked it.
+    """Adds messages to `thread`, in their order; what is attached to them is put at the disposal of its tools.
 
-    Raises InvalidRequest if the thread would hold too many.
+    The caller holds the thread: it has just made it, or locked it. Raises InvalidRequest if the thread would hold too
+    many, NotFound for files that are not there.
     """
     if not bodies:
         return []
     await _refuse_too_many(session, thread, len(bodies))
+    await files.require(
+        session, thread.project_id, [file_id for body in bodies for file_id in image_files(body.content)]
+    )
+    await tool_resources.attach(session, thread, [item for body in bodies for item in body.attachments or ()])
     at = now()
     messages = [
         Message(

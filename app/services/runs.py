@@ -18,8 +18,8 @@ from app.schemas import run_steps as step_schemas
 from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
-from app.schemas.tools import stored_resources, stored_tools
-from app.services import assistants, messages, run_limits, run_rows, run_status, threads
+from app.schemas.tools import stored_tools
+from app.services import assistants, messages, run_limits, run_rows, run_status, threads, tool_resources
 from app.services.served_tools import refuse_unserved_tools
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
@@ -59,6 +59,8 @@ async def create_thread_and_run(
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
     assistant = await assistants.get(session, project_id, body.assistant_id)
     run = _new(settings, thread, assistant, body)
+    if body.tool_resources is not None:
+        run.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
     await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
     return run
 
@@ -111,7 +113,7 @@ def _new(
         model=_over(body.model, assistant.model),
         instructions=_over(body.instructions, assistant.instructions),
         tools=tools,
-        tool_resources=_tool_resources(body, assistant),
+        tool_resources=assistant.tool_resources,
         metadata_=body.metadata or {},
         temperature=_over(body.temperature, assistant.temperature),
         top_p=_over(body.top_p, assistant.top_p),
@@ -131,12 +133,6 @@ def _over(requested: Value | None, inherited: Value) -> Value:
 
 def _reasoning_effort(body: schemas.RunCreate | schemas.ThreadAndRunCreate) -> str | None:
     return body.reasoning_effort if isinstance(body, schemas.RunCreate) else None
-
-
-def _tool_resources(body: schemas.RunCreate | schemas.ThreadAndRunCreate, assistant: Assistant) -> Json:
-    if isinstance(body, schemas.ThreadAndRunCreate) and body.tool_resources is not None:
-        return stored_resources(body.tool_resources)
-    return assistant.tool_resources
 
 
 def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) -> None:

@@ -15,7 +15,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, literal, select, text, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    union,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TEXT, TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,7 +98,7 @@ async def find_terms(session: AsyncSession, scope: Scope, size: Size, query: str
         counts |= {tsquery: round(_bound(tsquery, common) * size.in_scope) for tsquery in tsqueries}
         if rest := [tsquery for tsquery in tsqueries if not counts[tsquery]]:
             counts |= await _counted(session, _count_apart(scope, rest))
-    terms = [Term(tsquery, count, _weight(count, max(count, size.in_scope))) for tsquery, count in counts.items()]
+    terms = [Term(tsquery, count, _weight(count, size.in_scope)) for tsquery, count in counts.items()]
     return sorted(terms, key=lambda term: term.chunks)
 
 
@@ -96,7 +109,7 @@ def best(scope: Scope, terms: Terms, limit: int) -> Select[int]:
     return select(ranked.c.id).order_by(score(terms, ranked.c.words).desc(), ranked.c.id).limit(limit)
 
 
-def score(terms: Terms, words: ColumnElement[str]) -> ColumnElement[float]:
+def score(terms: Terms, words: SQLColumnExpression[str]) -> ColumnElement[float]:
     """How well `words` match `terms`: 0 for not at all, about 1 for each term once, at most 1.65 for more."""
     total = sum(term.weight for term in terms)
     shares = [term.weight / total for term in terms]
@@ -125,7 +138,9 @@ def _worthy(terms: Terms) -> str:
 
 
 def _weight(having: int, chunks: int) -> float:
-    """How rare a term is: the inverse document frequency of BM25."""
+    """How rare a term is: the inverse document frequency of BM25. What no chunk has is as rare as what one has."""
+    having = max(having, 1)
+    chunks = max(having, chunks)
     return math.log(1 + (chunks - having + 0.5) / (having + 0.5))
 
 
@@ -156,7 +171,7 @@ async def _shares_of_common_words(session: AsyncSession, tsqueries: Sequence[str
     """In which share of all chunks, of all projects, each word is that is in very many, as Postgres has sampled it."""
     words = [word for tsquery in tsqueries for word in _WORD.findall(tsquery)]
     rows = await session.execute(_COMMON_WORDS, {"words": words, "least": _MOST_POSTINGS / max(in_all, 1)})
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _bound(tsquery: str, common: Mapping[str, float]) -> float:
@@ -175,7 +190,7 @@ def _count_apart(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
 
 
 async def _counted(session: AsyncSession, counts: Select[Any]) -> dict[str, int]:
-    return dict((await session.execute(counts)).tuples().all())
+    return dict((await session.execute(counts)).all())
 
 
 def _hold(words: Any, tsquery: Any) -> ColumnElement[bool]:

@@ -12,17 +12,18 @@ from app.models.run import ACTIVE
 from app.pagination import scoped
 from app.schemas import messages as message_schemas
 from app.schemas import threads as schemas
-from app.schemas.tools import stored_resources
-from app.services import messages
+from app.services import messages, tool_resources
 from app.signals import forget_after_commit
 
 
 async def create(session: AsyncSession, project_id: str, body: schemas.ThreadCreate) -> Thread:
-    """Makes a thread with the messages that the request brings. Raises InvalidRequest if they are too many."""
+    """Makes a thread with the messages that the request brings. Raises InvalidRequest if they are too many,
+    NotFound for files and vector stores that are not there.
+    """
     thread = Thread(
         id=ids.new(ids.THREAD),
         project_id=project_id,
-        tool_resources=stored_resources(body.tool_resources),
+        tool_resources=await tool_resources.stored(session, project_id, body.tool_resources, expires=True),
         metadata_=body.metadata or {},
     )
     session.add(thread)
@@ -76,7 +77,7 @@ async def modify(session: AsyncSession, project_id: str, thread_id: str, body: s
     """Changes what the request names; null clears it. Metadata is replaced as a whole. Raises NotFound."""
     thread = await lock(session, project_id, thread_id)
     if "tool_resources" in body.model_fields_set:
-        thread.tool_resources = stored_resources(body.tool_resources)
+        thread.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
     if "metadata" in body.model_fields_set:
         thread.metadata_ = body.metadata or {}
     await session.flush()

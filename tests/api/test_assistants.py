@@ -83,11 +83,10 @@ def test_null_clears_what_it_names_and_nothing_else(http: httpx2.Client) -> None
 @pytest.mark.parametrize(
     ("options", "param"),
     [
-        ({"tools": [{"type": "file_search"}]}, "tools[0].type"),
         ({"tools": [FUNCTION, {"type": "code_interpreter"}]}, "tools[1].type"),
         (
-            {"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}},
-            "tool_resources.file_search.vector_store_ids",
+            {"tool_resources": {"code_interpreter": {"file_ids": ["file-1"]}}},
+            "tool_resources.code_interpreter.file_ids",
         ),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app import tokens
 from workers.engine import context
-from workers.engine.context import Conversation, DoesNotFit, OwnTurn, StoredMessage, ToolExchange
+from workers.engine.context import Conversation, DoesNotFit, OwnTurn, StoredMessage, ToldCall, ToolExchange
 
 
 def said(role: str, text: str) -> StoredMessage:
@@ -66,7 +66,7 @@ def test_the_middle_is_dropped_first() -> None:
 
 
 def test_own_turns_are_always_told() -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}", "output": "42"}}
+    call = ToldCall("call_1", "f", "{}", "42")
     turns = [OwnTurn("Let me see.", ToolExchange([call])), OwnTurn("So far:")]
     messages = [said("user", "word " * 300), said("user", "last")]
     told = context.build(Conversation(None, messages, turns), budget=80, vision=True)
@@ -76,8 +76,8 @@ def test_own_turns_are_always_told() -> None:
 
 
 def test_arguments_that_are_no_json_are_not_sent_back() -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{oops", "output": None}}
-    turns = [OwnTurn(None, ToolExchange([call], "Not JSON."))]
+    call = ToldCall("call_1", "f", "{oops", "Not JSON.")
+    turns = [OwnTurn(None, ToolExchange([call], is_refused=True))]
     told = context.build(Conversation(None, [said("user", "x")], turns), budget=1000, vision=True)
     assert told[1]["tool_calls"][0]["function"]["arguments"] == "{}"
     assert told[2]["content"] == "Not JSON."

@@ -8,6 +8,7 @@ import pytest
 from openai import OpenAI
 from openai.types.beta.threads import Run
 
+from tests.api.test_file_search import FOODS, SEARCH, searches, store
 from tests.api.test_functions import TIME, answer
 from tests.api.test_runs import start, texts, wait_until
 from tests.fakes.completion_backend import CompletionBackend
@@ -15,6 +16,9 @@ from tests.fakes.turns import Call, Turn
 from tests.running import Locum, wait_for
 
 Script = Callable[..., None]
+
+#: What Locum asks for where LOCUM_EMBEDDINGS_MODEL does not say otherwise.
+EMBEDDING_MODEL = "text-embedding-3-small"
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +84,40 @@ def test_a_finished_turn_is_not_taken_again(
     assert len(backend.requests(model)) == 3
     steps = client.beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc").data
     assert [step.type for step in steps] == ["tool_calls", "message_creation"]
+
+
+def test_a_search_that_is_cut_off_is_made_again_and_its_turn_is_not(
+    client: OpenAI,
+    locum: Locum,
+    model: str,
+    script: Script,
+    backend: CompletionBackend,
+    database: psycopg.Connection,
+) -> None:
+    script(Turn(tool_calls=[SEARCH, Call("get_time")]), Turn(text="Pizza【0:0】, at noon."))
+    facts = store(client, foods=FOODS)
+    backend.script(EMBEDDING_MODEL, Turn(delay=30))
+    assistant = client.beta.assistants.create(
+        model=model,
+        tools=[{"type": "file_search"}, TIME],
+        tool_resources={"file_search": {"vector_store_ids": [facts]}},
+    )
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "What does Ada eat, and when?"}])
+    run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+    kept = "SELECT count(*) FROM run_steps WHERE run_id = %s AND usage IS NOT NULL"
+    wait_for(lambda: database.execute(kept, [run.id]).fetchone() == (1,), "the calls to be written down")
+    locum.stop("worker", signal.SIGKILL)
+    locum.start("worker", "worker")
+    wait_until(client, run, "requires_action", 20)
+    run = answer(client, client.beta.threads.runs.retrieve(run.id, thread_id=thread.id), "noon")
+    assert run.status == "completed"
+    assert len(backend.requests(model)) == 2
+    steps = client.beta.threads.runs.steps.list(run.id, thread_id=thread.id, order="asc").data
+    assert [(step.type, step.status) for step in steps] == [
+        ("tool_calls", "completed"),
+        ("message_creation", "completed"),
+    ]
+    assert len(searches(client, run)[0].file_search.results or ()) == 1
 
 
 def test_a_nudge_that_is_lost_costs_no_run(

@@ -9,7 +9,8 @@ import orjson
 
 from app import tokens
 from app.db.base import Json
-from workers.tools import function
+from workers.engine.annotations import without_markers
+from workers.tools.arguments import is_object
 
 #: What a message costs besides its text, and what an image is taken to cost.
 _MESSAGE_TOKENS: Final = 4
@@ -20,18 +21,29 @@ Measure = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message of the thread: its role, and its content parts as they are stored."""
+    """A message of the thread: its role, its content parts as they are stored, and what is said of its attachments."""
 
     role: str
     content: Sequence[Json]
+    attached: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldCall:
+    """A tool call as the model made it, and what it is told in return."""
+
+    id: str
+    name: str
+    arguments: str
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolExchange:
-    """The tool calls of one turn, as a step's details hold them, and what is told to the model of a refused turn."""
+    """The tool calls of one turn. `is_refused`: none of them could be made, and the outputs say why."""
 
-    calls: Sequence[Json]
-    complaint: str | None = None
+    calls: Sequence[ToldCall]
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +139,10 @@ def chat_message(message: StoredMessage, *, vision: bool) -> Json | None:
     """
     images = [part for part in message.content if part["type"] == "image_url"]
     if images and vision and message.role == "user":
-        return {"role": "user", "content": [_chat_part(part) for part in message.content]}
-    texts = [_text(part) for part in message.content]
+        parts = [_chat_part(part) for part in message.content]
+        attached = [{"type": "text", "text": message.attached}] if message.attached else []
+        return {"role": "user", "content": [*parts, *attached]}
+    texts = [*(_text(part) for part in message.content), message.attached or ""]
     if not any(texts):
         return None
     return {"role": message.role, "content": "\n\n".join(text for text in texts if text)}
@@ -146,7 +160,7 @@ def _chat_part(part: Json) -> Json:
 def _text(part: Json) -> str:
     match part["type"]:
         case "text":
-            return str(part["text"]["value"])
+            return without_markers(part["text"])
         case "refusal":
             return str(part["refusal"])
         case "image_url":
@@ -160,24 +174,13 @@ def _own_turn(turn: OwnTurn) -> list[Json]:
     if turn.exchange is None:
         return [{"role": "assistant", "content": turn.text}] if turn.text else []
     calls = [
-        {
-            "id": call["id"],
-            "type": "function",
-            "function": {"name": call["function"]["name"], "arguments": _valid(call["function"]["arguments"])},
-        }
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _valid(call.arguments)}}
         for call in turn.exchange.calls
     ]
-    answers = [
-        {
-            "role": "tool",
-            "tool_call_id": call["id"],
-            "content": turn.exchange.complaint or call["function"]["output"] or "",
-        }
-        for call in turn.exchange.calls
-    ]
+    answers = [{"role": "tool", "tool_call_id": call.id, "content": call.output} for call in turn.exchange.calls]
     return [{"role": "assistant", "content": turn.text, "tool_calls": calls}, *answers]
 
 
 def _valid(arguments: str) -> str:
     """Backends parse the arguments of earlier calls: what is not JSON would make them refuse the whole request."""
-    return arguments if function.is_object(arguments) else "{}"
+    return arguments if is_object(arguments) else "{}"

@@ -14,21 +14,28 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.backends.base import BackendFailure, CompletionRequest
+from app import ids
+from app.backends.base import BackendFailure, CompletionRequest, Model
 from app.db.base import Json
 from app.db.session import autocommit, transaction
 from app.events import event
 from app.models import Run
+from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
-from app.services import run_claims, run_status, run_steps
+from app.services import run_claims, run_rows, run_status, run_steps
 from app.services.run_claims import Claim
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
-from workers.engine import history, request
+from workers.engine import attachments, history, request
+from workers.engine.drafts import call_delta
+from workers.engine.history import Past, ThreadMessage
+from workers.engine.hosted_calls import HostedCalls, is_open
 from workers.engine.leases import Interrupted, Lease
 from workers.engine.process import WorkerProcess
-from workers.engine.turn import Turn
+from workers.engine.turn import Turn, step_events
 from workers.tools import function
+from workers.tools.base import ToolContext
+from workers.tools.toolbox import Toolbox
 
 log = structlog.get_logger()
 
@@ -54,6 +61,7 @@ class Execution:
         self._process = process
         self._run = run
         self._lease = lease
+        self._toolbox = Toolbox.of(run.tools)
         self.log = process.events.open(run.id, run.attempt)
         self._turn: Turn | None = None
 
@@ -88,6 +96,8 @@ class Execution:
             await self._fail(failure.code, failure.message)
         except request.BudgetSpent as spent:
             await self._end("incomplete", incomplete_details={"reason": spent.reason})
+        except ExceptionGroup as group:  # of tool calls side by side
+            await self._fail_by(group)
         except (RunLost, *_DATABASE_AWAY):
             raise
         except Exception:  # a mistake of ours must not leave the run hanging
@@ -102,24 +112,66 @@ class Execution:
 
     async def _take_turns(self) -> None:
         model = await self._process.backends.resolve(self._run.model)
+        context = self._tool_context(model)
         is_new = self._run.attempt == 1
+        notes = await self._toolbox.prepare(context)
         while True:
-            async with autocommit(self._process.sessions) as session:
-                past = history.NOTHING if is_new else await history.read_past(session, self._run)
-                budget = request.prompt_budget(self._run, model, past.spent)
-                messages = await history.read_messages(session, self._run, budget)
+            past, messages = await self._read(model, is_new=is_new)
+            is_new = False
+            if past.open_step is not None:
+                if await HostedCalls(context, self._toolbox, self.log, past.open_step).work_off():
+                    return
+                continue
             if past.turns_taken >= self._process.settings.run_max_turns:
                 raise BackendFailure("server_error", f"The run came to no end in {past.turns_taken} turns.")
-            is_new = False
-            asked = request.build(self._run, model, messages, past)
-            turn = self._turn = Turn(self._process.sessions, self._run, self.log, past.turns_taken)
+            told = await attachments.tell(self._process, self._run, messages, vision=model.vision)
+            if past.turns_taken == 0 and request.searches_first(model) and await self._search_first(messages):
+                continue
+            asked = request.build(self._run, model, self._toolbox, told, past, notes)
+            turn = self._turn = self._new_turn(past)
             async with contextlib.aclosing(model.backend.stream(asked)) as answer:
                 async for deltas in answer:
                     await turn.take(deltas)
             if await self._close_turn(turn, asked, past):
                 return
 
-    async def _close_turn(self, turn: Turn, asked: CompletionRequest, past: history.Past) -> bool:
+    def _tool_context(self, model: Model) -> ToolContext:
+        process = self._process
+        return ToolContext(
+            settings=process.settings,
+            sessions=process.sessions,
+            storage=process.storage,
+            embedder=process.embedder,
+            sandbox=process.sandbox,
+            run=self._run,
+            model=model,
+        )
+
+    async def _read(self, model: Model, *, is_new: bool) -> tuple[Past, list[ThreadMessage]]:
+        async with autocommit(self._process.sessions) as session:
+            past = history.NOTHING if is_new else await history.read_past(session, self._run, self._toolbox)
+            budget = request.prompt_budget(self._run, model, past.spent)
+            return past, await history.read_messages(session, self._run, budget)
+
+    def _new_turn(self, past: Past) -> Turn:
+        return Turn(self._process.sessions, self._run, self.log, self._toolbox, past.turns_taken, past.material)
+
+    async def _search_first(self, messages: list[ThreadMessage]) -> bool:
+        """Begins a step with the search that the model is not asked for; False if there is nothing to search for."""
+        tool = self._toolbox.searcher
+        question = history.last_question(messages)
+        if tool is None or not question:
+            return False
+        call = tool.ask(ids.new(ids.TOOL_CALL), question)
+        step = run_steps.new_step(self._run, 0, {"type": "tool_calls", "tool_calls": [call]})
+        step.usage = run_status.total_usage([])
+        async with autocommit(self._process.sessions) as session:
+            await run_rows.insert_held(session, self._run, step)
+        told = call_delta(step.id, 0, step_schemas.shown_call(call))
+        self.log.append(*step_events(step, "created", "in_progress"), told)
+        return True
+
+    async def _close_turn(self, turn: Turn, asked: CompletionRequest, past: Past) -> bool:
         """Writes down what a whole model call has brought; True if the run has ended or pauses for its client."""
         usage = turn.usage() or request.estimated_usage(asked, turn.text())
         stored = request.stored_usage(usage)
@@ -134,12 +186,23 @@ class Execution:
         if turn.calls is None:
             await self._complete(turn, stored)
             return True
-        complaint = turn.complaint(self._run.tools)
-        if complaint is None:
-            await self._pause(turn, stored)
-            return True
-        await self._refuse_calls(turn, stored, complaint, past)
-        return False
+        complaint = turn.complaint()
+        if complaint is not None:
+            await self._refuse_calls(turn, stored, complaint, past)
+            return False
+        if any(is_open(call) for call in turn.calls.calls()):
+            await self._keep_calls(turn, stored)
+            return False
+        await self._pause(turn, stored)
+        return True
+
+    async def _keep_calls(self, turn: Turn, usage: Json) -> None:
+        """Writes down calls of hosted tools, to be executed from the row: by this worker, or by one that takes over."""
+        async with transaction(self._process.sessions) as session:
+            await run_status.hold(session, self._run)
+            session.add_all(turn.rows())
+            turn.keep_calls(usage)
+        self._turn = None
 
     async def _complete(self, turn: Turn, usage: Json) -> None:
         if turn.message is None:
@@ -163,7 +226,7 @@ class Execution:
             await run_status.transition(session, self._run, "requires_action", required_action=required_action)
         self.log.append(event("thread.run.requires_action", run_schemas.Run.model_validate(self._run)))
 
-    async def _refuse_calls(self, turn: Turn, usage: Json, complaint: str, past: history.Past) -> None:
+    async def _refuse_calls(self, turn: Turn, usage: Json, complaint: str, past: Past) -> None:
         """Closes a turn whose calls no client could answer: the model is told why in the next turn, not for ever."""
         async with transaction(self._process.sessions) as session:
             await run_status.hold(session, self._run)
@@ -173,6 +236,16 @@ class Execution:
         self._turn = None
         if past.refusals + 1 >= _REFUSALS:
             raise BackendFailure("server_error", f"The model went on making calls that cannot be made. {complaint}")
+
+    async def _fail_by(self, group: ExceptionGroup[Exception]) -> None:
+        first = group.exceptions[0]
+        if isinstance(first, BackendFailure):
+            await self._fail(first.code, first.message)
+        elif isinstance(first, (RunLost, *_DATABASE_AWAY)):
+            raise first from None
+        else:
+            log.error("run_broke", exc_info=first)
+            await self._fail("server_error", "Sorry, something went wrong.")
 
     async def _fail(self, code: str, message: str) -> None:
         await self._end("failed", last_error={"code": code, "message": message})

@@ -6,6 +6,7 @@ from app.settings import Settings
 from workers.engine.event_writer import EventWriter
 from workers.engine.leases import Leases
 from workers.process import Process
+from workers.sandbox import SandboxClient
 
 
 class WorkerProcess(Process):
@@ -15,6 +16,7 @@ class WorkerProcess(Process):
         super().__init__(settings, celery, queue_name)
         self.leases = Leases(self.sessions, self.redis, settings.run_lease_seconds)
         self.events = EventWriter(self.event_log, lambda: self.leases.count)
+        self.sandbox = _sandbox(settings)
         self.begin(self.leases.renew_for_ever(), self.leases.listen_for_ever(), self.events.write_for_ever())
 
     async def drain(self) -> None:
@@ -26,3 +28,12 @@ class WorkerProcess(Process):
         """Ends the work in the background and gives everything back."""
         await self.events.flush()
         await super().close()
+        if self.sandbox is not None:
+            await self.sandbox.close()
+
+
+def _sandbox(settings: Settings) -> SandboxClient | None:
+    """The sandbox host, where there is one."""
+    if settings.sandbox_url is None:
+        return None
+    return SandboxClient(settings.sandbox_url, settings.required_sandbox_token)

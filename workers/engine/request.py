@@ -10,7 +10,13 @@ from app.models import Run
 from workers.engine import context
 from workers.engine.context import StoredMessage
 from workers.engine.history import Past, Spent
-from workers.tools import function
+from workers.tools.toolbox import Toolbox
+
+#: What is told of what was found for a model that could not ask for it.
+_FOUND = (
+    "These passages of the user's files may help with the answer. Right after every statement that rests on a passage, "
+    "repeat its marker exactly as it is given.\n\n"
+)
 
 
 class BudgetSpent(Exception):
@@ -41,18 +47,24 @@ def _left(limit: int | None, used: int, reason: str) -> int | None:
     return limit - used
 
 
-def build(run: Run, model: Model, messages: list[StoredMessage], past: Past) -> CompletionRequest:
-    """The next model call of `run`, which has its `past` behind it. Raises BudgetSpent.
+def searches_first(model: Model) -> bool:
+    """Whether files are searched for the model, which is not to be trusted with asking for it."""
+    return model.tools != "native"
+
+
+def build(
+    run: Run, model: Model, toolbox: Toolbox, messages: list[StoredMessage], past: Past, notes: str
+) -> CompletionRequest:
+    """The next model call of `run`, which has its `past` behind it. `notes` are of its tools. Raises BudgetSpent.
 
     A forced `tool_choice` holds for the first call alone, or the run would never end (contract, section 6).
     """
     conversation = context.Conversation(run.instructions, messages, past.turns)
     spent = past.spent
-    tools = function.definitions(run.tools) if model.tools != "none" else []
+    tools = _tools(toolbox, model)
     response_format, hint = _response_format(run.response_format, model)
-    if hint is not None:
-        instructions = "\n\n".join(part for part in (conversation.instructions, hint) if part)
-        conversation = replace(conversation, instructions=instructions)
+    instructions = [run.instructions, notes, None if past.found is None else _FOUND + past.found, hint]
+    conversation = replace(conversation, instructions="\n\n".join(part for part in instructions if part) or None)
     budget = prompt_budget(run, model, spent) - sum(tokens.at_most(str(tool)) for tool in tools) // 4
     try:
         told = context.build(conversation, budget=budget, vision=model.vision)
@@ -64,7 +76,7 @@ def build(run: Run, model: Model, messages: list[StoredMessage], past: Past) -> 
     return CompletionRequest(
         messages=told,
         tools=tools,
-        tool_choice=_tool_choice(run.tool_choice, has_called=past.has_called) if tools else None,
+        tool_choice=_tool_choice(run.tool_choice, toolbox, has_called=past.has_called) if tools else None,
         parallel_tool_calls=False if tools and not run.parallel_tool_calls else None,
         response_format=response_format,
         temperature=run.temperature,
@@ -74,10 +86,18 @@ def build(run: Run, model: Model, messages: list[StoredMessage], past: Past) -> 
     )
 
 
-def _tool_choice(choice: str | dict[str, Any] | None, *, has_called: bool) -> str | dict[str, Any] | None:
-    if choice in (None, "auto"):
+def _tools(toolbox: Toolbox, model: Model) -> list[Json]:
+    if model.tools == "none":
+        return []
+    return toolbox.definitions(but=frozenset({"file_search"}) if searches_first(model) else frozenset())
+
+
+def _tool_choice(
+    choice: str | dict[str, Any] | None, toolbox: Toolbox, *, has_called: bool
+) -> str | dict[str, Any] | None:
+    if choice is None or choice == "auto" or (has_called and choice != "none"):
         return None
-    return None if has_called and choice != "none" else choice
+    return choice if isinstance(choice, str) else toolbox.choice(choice)
 
 
 def _response_format(wanted: str | dict[str, Any] | None, model: Model) -> tuple[Json | None, str | None]:

@@ -1,5 +1,7 @@
 """One turn of a run: a streamed model call, made into a message and tool calls, in rows and in events."""
 
+from collections.abc import Iterable, Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.backends.base import Delta, Finish, FinishReason, RefusalDelta, TextDelta, ToolCallDelta, Usage
@@ -10,9 +12,10 @@ from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
 from app.services import run_rows, run_status, run_steps
-from workers.engine.drafts import CallsDraft, MessageDraft
+from workers.engine.drafts import CallsDraft, MessageDraft, TextPiece
 from workers.engine.event_writer import RunLog
-from workers.tools import function
+from workers.tools.material import Material
+from workers.tools.toolbox import Toolbox
 
 
 class Turn:
@@ -22,10 +25,14 @@ class Turn:
     committed before their events go out. Text that comes after a tool call is joined to the message before it.
     """
 
-    def __init__(self, sessions: Sessions, run: Run, log: RunLog, number: int) -> None:
+    def __init__(
+        self, sessions: Sessions, run: Run, log: RunLog, toolbox: Toolbox, number: int, material: Material
+    ) -> None:
         self._sessions = sessions
         self._run = run
         self._log = log
+        self._toolbox = toolbox
+        self._material = material
         self.number = number
         self.message: MessageDraft | None = None
         self.calls: CallsDraft | None = None
@@ -48,8 +55,14 @@ class Turn:
         if self.message is None:
             await self.open_message()
         assert self.message is not None  # noqa: S101 - open_message has just made it
-        before, after = self.message.add(kind, piece)
-        self._log.append_text(before, piece, after)
+        self._tell(self.message.add(kind, piece))
+
+    def _tell(self, deltas: Iterable[TextPiece | RunEvent]) -> None:
+        for delta in deltas:
+            if isinstance(delta, RunEvent):
+                self._log.append(delta)
+            else:
+                self._log.append_text(*delta)
 
     async def open_message(self) -> None:
         """Begins the message of this turn."""
@@ -59,8 +72,8 @@ class Turn:
         events = step_events(step, "created", "in_progress")
         shown = message_schemas.Message.model_validate(message)
         events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
-        self.message = MessageDraft(message, step, message.id, step.id)
-        self._log.append(*events)
+        self.message = MessageDraft(message, step, self._material)
+        self._log.append(*events, *self.message.begin())
 
     async def _call(self, delta: ToolCallDelta) -> None:
         if self.calls is None:
@@ -83,13 +96,14 @@ class Turn:
                 session.add_all([self.message.message, self.message.step])
                 events = self.close_message(None)
         events += step_events(step, "created", "in_progress")
-        self.calls = CallsDraft(step, step.id, at_most_one=not self._run.parallel_tool_calls)
+        self.calls = CallsDraft(step, step.id, self._toolbox, at_most_one=not self._run.parallel_tool_calls)
         self._log.append(*events)
 
     def close_message(self, usage: Json | None) -> list[RunEvent]:
         """Completes the message and its step, rows that the caller has put into a session."""
         if self.message is None:
             return []
+        self._tell(self.message.end())
         message, step = self.message.message, self.message.step
         message.content = self.message.content()
         message.status = "completed"
@@ -129,10 +143,10 @@ class Turn:
         if self.calls is not None:
             step.step_details = {"type": "tool_calls", "tool_calls": self.calls.calls()}
 
-    def complaint(self, tools: list[Json]) -> str | None:
+    def complaint(self) -> str | None:
         """What is wrong with the calls of this turn, if anything is."""
-        calls = [] if self.calls is None else [call["function"] for call in self.calls.calls()]
-        complaints = (function.complaint(call["name"], call["arguments"], tools) for call in calls)
+        calls = [] if self.calls is None else self.calls.calls()
+        complaints = (self._toolbox.complaint(call) for call in calls)
         return next((text for text in complaints if text is not None), None)
 
     def rows(self) -> list[Message | RunStep]:
@@ -158,7 +172,7 @@ class Turn:
 
     def text(self) -> str:
         """Everything the model has written, for an estimate of its tokens."""
-        calls = [] if self.calls is None else [str(call["function"]) for call in self.calls.calls()]
+        calls = [] if self.calls is None else [str(call) for call in self.calls.calls()]
         return "".join([self.message.text() if self.message is not None else "", *calls])
 
     def drafts(self) -> dict[str, list[Json]]:
@@ -166,7 +180,7 @@ class Turn:
         return {} if self.message is None else {self.message.id: self.message.content()}
 
 
-def step_events(step: object, *names: str) -> list[RunEvent]:
-    """Events of a step's row, all with its present state."""
-    shown = step_schemas.RunStep.model_validate(step)
+def step_events(step: object, *names: str, include: Sequence[str] | None = None) -> list[RunEvent]:
+    """Events of a step's row, all with its present state and what `include` asks for."""
+    shown = step_schemas.shown(step, include)
     return [event(f"thread.run.step.{name}", shown) for name in names]

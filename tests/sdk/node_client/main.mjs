@@ -9,6 +9,7 @@ import * as endpoints from './endpoints.mjs';
 import * as errors from './errors.mjs';
 import * as functions from './functions.mjs';
 import * as objects from './objects.mjs';
+import * as retrieval from './retrieval.mjs';
 import * as runs from './runs.mjs';
 import * as streams from './streams.mjs';
 
@@ -18,7 +19,7 @@ const bench = new Bench(values['base-url'], values['api-key'], values.backend);
 const manifest = new URL('./node_modules/openai/package.json', import.meta.url);
 
 console.log(`openai ${JSON.parse(readFileSync(manifest)).version}`);
-for (const module of [objects, errors, runs, streams, functions, endpoints]) {
+for (const module of [objects, errors, runs, streams, functions, retrieval, endpoints]) {
   for (const [name, scenario] of module.scenarios) {
     process.stdout.write(`${name} ... `);
     await scenario(bench);

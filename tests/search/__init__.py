@@ -1,0 +1,1 @@
+"""Search in vector stores, below the API."""

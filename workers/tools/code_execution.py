@@ -1,0 +1,156 @@
+"""One execution of a model's code in the sandbox: its files put there, its outputs and new files brought back."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+import structlog
+
+from app.db.base import Json
+from app.models import File
+from app.services import files
+from app.storage.base import BytesMissing
+from sandbox.protocol import CodeError, Done, Event, Image, Started, Text
+from workers.sandbox import SandboxClient, SandboxFailure, SandboxFile, SandboxSession
+from workers.tools.base import ToolContext
+
+log = structlog.get_logger()
+
+_FOLDER: Final = "/mnt/data"
+_PURPOSE: Final = "assistants_output"
+#: Files that one execution may bring back.
+_MOST_FILES: Final = 50
+#: What the model is told of one execution, in characters; the middle of what is longer is left out.
+_TOLD_CHARS: Final = 30_000
+_NEW_SESSION: Final = "(A new Python session: no variables of earlier ones are left.)"
+_MEDIA_ENDINGS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg", "image/gif": "gif"}
+#: Gives files their names beside their ids, without a copy.
+_LINK: Final = """
+import os
+for source, name in {links!r}:
+    target = os.path.join({folder!r}, name)
+    if not os.path.lexists(target):
+        os.link(os.path.join({folder!r}, source), target)
+"""
+
+
+async def execute(call: Json, context: ToolContext, sandbox: SandboxClient, named: Mapping[str, File]) -> Json:
+    """The stored call with the outputs of its code; `named` are the files to be there, by their names.
+
+    A session that is lost on the way is opened once more: the code then begins without its variables, and is told so.
+    """
+    outcome = _Outcome(context)
+    try:
+        try:
+            await _run(call, context, sandbox, named, outcome)
+        except SandboxFailure as failure:
+            if not failure.is_lost:
+                raise
+            outcome = _Outcome(context)
+            await _run(call, context, sandbox, named, outcome)
+    except SandboxFailure as failure:
+        log.warning("sandbox_failed", run_id=context.run.id, code=failure.code, error=str(failure))
+        outcome.add_text(f"The code could not be run to its end. {failure}", for_client=True)
+    return outcome.finished(call)
+
+
+async def _run(
+    call: Json, context: ToolContext, sandbox: SandboxClient, named: Mapping[str, File], outcome: "_Outcome"
+) -> None:
+    session = await sandbox.open(context.run.thread_id)
+    await _mount(session, context, named)
+    before = {file.path: file.version for file in await session.files()}
+    async for event in session.execute(call["code_interpreter"]["input"]):
+        await outcome.take(event)
+    written = [file for file in await session.files() if before.get(file.path) != file.version]
+    await outcome.keep(session, written)
+
+
+async def _mount(session: SandboxSession, context: ToolContext, named: Mapping[str, File]) -> None:
+    """Puts the files where they are missing: under their ids, as OpenAI does, and linked by their names."""
+    there = {file.path for file in await session.files()}
+    missing = [(name, file) for name, file in named.items() if file.id not in there]
+    for _, file in missing:
+        try:
+            await session.put(file.id, files.read(context.storage, file), file.bytes)
+        except BytesMissing:
+            log.warning("bytes_missing", file_id=file.id)
+    if missing:
+        links = [(file.id, name) for name, file in missing]
+        async for _event in session.execute(_LINK.format(links=links, folder=_FOLDER)):
+            pass
+
+
+class _Outcome:
+    """What an execution comes to: outputs for the client, words for the model, files for the project."""
+
+    def __init__(self, context: ToolContext) -> None:
+        self._context = context
+        self._outputs: list[Json] = []
+        self._told: list[str] = []
+        self._files: list[Json] = []
+
+    async def take(self, event: Event) -> None:
+        """Takes an event of the execution."""
+        match event:
+            case Started(fresh=True):
+                self._told.append(_NEW_SESSION + "\n")
+            case Text(stream, text):
+                # The value of the last line is the model's alone (contract, section 7).
+                self.add_text(text, for_client=stream != "result")
+            case CodeError(traceback=traceback):
+                self.add_text(traceback, for_client=True)
+            case Image(media_type, data):
+                await self._add_image(media_type, data)
+            case Done(message=message) if message:
+                self.add_text(message, for_client=True)
+
+    def add_text(self, text: str, *, for_client: bool) -> None:
+        """Adds text to what the model is told, and to the logs if the client is to see it."""
+        self._told.append(text)
+        if not for_client:
+            return
+        if self._outputs and self._outputs[-1]["type"] == "logs":
+            self._outputs[-1]["logs"] += text
+        else:
+            self._outputs.append({"type": "logs", "logs": text})
+
+    async def _add_image(self, media_type: str, data: bytes) -> None:
+        ending = _MEDIA_ENDINGS.get(media_type, "bin")
+        file = await self._store(f"image.{ending}", _pieces(data))
+        self._outputs.append({"type": "image", "image": {"file_id": file.id}})
+        self._told.append("\n(An image, which the user sees with your answer.)\n")
+
+    async def keep(self, session: SandboxSession, written: list[SandboxFile]) -> None:
+        """Makes files of what the code has written."""
+        limit = self._context.settings.max_file_bytes
+        for file in sorted(written, key=lambda file: file.modified)[:_MOST_FILES]:
+            if file.size > limit or not file.size:
+                continue
+            stored = await self._store(file.path.rpartition("/")[2], session.get(file.path))
+            self._files.append({"path": f"{_FOLDER}/{file.path}", "file_id": stored.id})
+        if self._files:
+            links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
+            self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
+
+    async def _store(self, filename: str, data: AsyncIterator[bytes]) -> File:
+        context = self._context
+        return await files.store(
+            context.sessions, context.storage, context.run.project_id, filename=filename, purpose=_PURPOSE, data=data
+        )
+
+    def finished(self, call: Json) -> Json:
+        """The stored call with all of it."""
+        code = {**call["code_interpreter"], "outputs": self._outputs}
+        told = _shortened("".join(self._told).strip()) or "(The code has run and printed nothing.)"
+        return {**call, "code_interpreter": code, "output": told, "files": self._files}
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _TOLD_CHARS:
+        return text
+    half = _TOLD_CHARS // 2
+    return f"{text[:half]}\n... ({len(text) - 2 * half:,} characters are left out) ...\n{text[-half:]}"
