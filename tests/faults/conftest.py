@@ -1,9 +1,12 @@
-"""A Locum whose servers can be taken away, for the tests of this folder."""
+"""A Locum whose servers can be taken away, for the tests of this folder, and clients of that one."""
 
 from collections.abc import Iterator
 
+import httpx2
 import pytest
+from openai import OpenAI
 
+from tests.conftest import BETA
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import Locum, run_locum
 from tests.stack import BreakableStack, run_breakable_stack
@@ -29,3 +32,18 @@ def locum(
     }
     with run_locum(servers.urls, backend.url, folder, **settings) as running:
         yield running
+
+
+@pytest.fixture
+def client(locum: Locum) -> Iterator[OpenAI]:
+    """The official client."""
+    with locum.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def http(locum: Locum) -> Iterator[httpx2.Client]:
+    """Plain HTTP below `/v1`, authenticated, with the beta header."""
+    headers = {"Authorization": f"Bearer {locum.api_key}", **BETA}
+    with httpx2.Client(base_url=locum.base_url, headers=headers, timeout=30) as opened:
+        yield opened
