@@ -2,16 +2,20 @@
 
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from app.embedded.owned import NOBODY
 from tests.sandbox.hosts import Host, run_host
 from workers.sandbox import SandboxClient, SandboxSession
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "unprivileged", "docker"])
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host of each kind: bubblewrap as who we are, bubblewrap without any rights, and Docker."""
     kind, settings = request.param, {}
     if kind == "docker":
@@ -20,9 +24,15 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         settings = request.getfixturevalue("docker_settings")
     elif kind == "unprivileged" and os.geteuid() != 0:
         pytest.skip("we have no rights to give up: bubblewrap is the same")
-    folder = tmp_path_factory.mktemp(kind)
-    with run_host(folder, unprivileged=kind == "unprivileged", **settings) as running:
-        yield running
+    # Not below pytest's folder, which is closed to other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="locum-sandbox-"))
+    if kind == "unprivileged":
+        os.chown(folder, NOBODY, NOBODY)
+    try:
+        with run_host(folder, unprivileged=kind == "unprivileged", **settings) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
