@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.embedded.owned import NOBODY
+from tests.deployment.conftest import engine as engine  # noqa: PLC0414 - the fixture, which belongs to that folder
+from tests.deployment.engine import Engine
+from tests.sandbox import image
 from tests.sandbox.hosts import Host, run_host
 from workers.sandbox import SandboxClient, SandboxSession
 
@@ -35,6 +38,13 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def docker_settings(engine: Engine) -> dict[str, object]:
+    """Settings of a host that launches by Docker; the image is made."""
+    image.make_image(engine)
+    return {"launcher": "docker", "docker_host": f"unix://{engine.folder}/docker.sock", "image": image.IMAGE}
+
+
 @pytest.fixture
 async def client(host: Host) -> AsyncIterator[SandboxClient]:
     """The client that workers have."""
@@ -49,3 +59,10 @@ async def session(client: SandboxClient) -> AsyncIterator[SandboxSession]:
     opened = await client.open(f"thread_{secrets.token_hex(8)}")
     yield opened
     await opened.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test on Docker waits for an image to be built."""
+    for item in items:
+        if getattr(getattr(item, "callspec", None), "params", {}).get("host") == "docker":
+            item.add_marker(pytest.mark.timeout(900))
