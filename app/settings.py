@@ -67,9 +67,7 @@ class SandboxSettings(BaseSettings):
     sandbox_host: str = "127.0.0.1"
     sandbox_port: int = Field(8070, ge=1, le=65535)
     sandbox_launcher: Literal["bubblewrap", "docker"] = "bubblewrap"
-    sandbox_dir: Path | None = Field(
-        None, description="the sessions' files; the folder `sandbox` of data_dir if absent"
-    )
+    sandbox_dir: Path | None = Field(None, description="of the sessions; the folder `sandbox` of data_dir if absent")
     sandbox_environment: Path | None = Field(None, description="made by `locum sandbox-setup`; beside Locum if absent")
     sandbox_docker_host: str = Field("unix:///var/run/docker.sock", description="the engine of the launcher docker")
     sandbox_image: str = Field("locum-sandbox", description="of the launcher docker")
@@ -78,9 +76,7 @@ class SandboxSettings(BaseSettings):
     sandbox_max_sessions: int = Field(32, ge=1, description="beyond them the longest idle one ends")
     sandbox_idle_seconds: float = Field(3600, gt=0, description="after which a session ends")
     sandbox_execution_seconds: float = Field(120, gt=0, description="of one execution; then it is interrupted")
-    sandbox_grace_seconds: float = Field(
-        3, gt=0, description="for interrupted code to end, before its kernel is killed"
-    )
+    sandbox_grace_seconds: float = Field(3, gt=0, description="for interrupted code to end, or its kernel is killed")
     sandbox_start_seconds: float = Field(60, gt=0, description="for a kernel to come up")
     sandbox_memory_bytes: int = Field(2**30, ge=2**28, description="of one session")
     sandbox_processes: int = Field(96, ge=16, description="and threads, of one session")
@@ -98,9 +94,10 @@ class SandboxSettings(BaseSettings):
     @property
     def required_sandbox_token(self) -> str:
         """The token that host and workers share."""
-        if self.sandbox_token is None:
+        token = self.sandbox_token.get_secret_value() if self.sandbox_token is not None else ""
+        if not token:
             raise MissingSetting("LOCUM_SANDBOX_TOKEN")
-        return self.sandbox_token.get_secret_value()
+        return token
 
     @classmethod
     def settings_customise_sources(
@@ -200,6 +197,13 @@ class Settings(SandboxSettings):
     def _check_database_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must begin with postgresql://")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _check_storage_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("s3://"):
+            raise ValueError("must begin with s3://")
         return value
 
     @field_validator("redis_url")

@@ -1,8 +1,8 @@
 """What the rest of Locum is told once a transaction is committed: events, a nudge for the workers, a cancel.
 
 All of it goes through Redis and none of it is the truth: what does not arrive is made good by the sweep, by the lease
-renewal of the worker, or by the stream's look into the database. So a Redis that is away, or does not answer in time, costs
-a little time, never a run.
+renewal of the worker, or by the stream's look into the database. So a Redis that is away, or silent, costs time, never
+a run.
 """
 
 import asyncio

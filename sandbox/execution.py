@@ -19,6 +19,8 @@ _WAITING_EVENTS: Final = 64
 _LAST_OUTPUTS_SECONDS: Final = 1.0
 #: How long a kernel may take to end after it has said that it will.
 _EXIT_SECONDS: Final = 5.0
+#: After an interrupt, for something to be heard of what goes on.
+_LISTEN_SECONDS: Final = 0.3
 #: How often a client that reads slowly is looked after.
 _ROOM_SECONDS: Final = 0.02
 
@@ -97,10 +99,11 @@ class Execution:
         self.stop("timed_out")
         with contextlib.suppress(KernelFailed):
             await kernel.wire.interrupt()
-        if await self._wait(kernel, reading, self._allowance.grace_seconds, heed_stop=False):
-            return not kernel.ended.done()
-        await kernel.kill("did not end when it was interrupted, and was killed")
-        return False
+        if not await self._wait(kernel, reading, self._allowance.grace_seconds, heed_stop=False):
+            await kernel.kill("did not end when it was interrupted, and was killed")
+        elif self._stop == "too_much" and await _goes_on_writing(kernel):
+            await kernel.kill("was killed, since something that it has started goes on writing")
+        return not kernel.ended.done()
 
     async def _wait(
         self, kernel: Kernel, reading: asyncio.Task[None], seconds: float, *, heed_stop: bool = True
@@ -201,3 +204,16 @@ async def _until_reply(kernel: Kernel, request: str) -> bool:
             payload = message.content.get("payload")
             items = payload if isinstance(payload, list) else []
             return any(isinstance(item, dict) and item.get("source") == "ask_exit" for item in items)
+
+
+async def _goes_on_writing(kernel: Kernel) -> bool:
+    """Whether there is output after the end of the code: from threads and processes, which no interrupt reaches."""
+    listening = asyncio.create_task(_until_text(kernel))
+    done, _ = await asyncio.wait({listening}, timeout=_LISTEN_SECONDS)
+    listening.cancel()
+    return bool(done) and not kernel.ended.done()
+
+
+async def _until_text(kernel: Kernel) -> None:
+    while (message := await kernel.wire.next_output()) is None or message.type != "stream":
+        pass

@@ -48,7 +48,7 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
     limits = Limits.of(settings)
     folder = HostFolder(settings)
     launcher = create_launcher(settings)
-    async with folder.held():
+    async with folder.held(), _closing(launcher):
         with zmq.asyncio.Context() as context:
             kernels = settings.sandbox_max_sessions + settings.sandbox_warm
             context.set(zmq.MAX_SOCKETS, max(1023, 2 * kernels * _SOCKETS_OF_A_KERNEL))
@@ -62,4 +62,11 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
                 await sessions.close()
-                await launcher.close()
+
+
+@contextlib.asynccontextmanager
+async def _closing(launcher: Launcher) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await launcher.close()

@@ -24,12 +24,12 @@ from sandbox.errors import KernelFailed
 from sandbox.folder import CHANNELS, SessionFolder
 
 #: Of one message; ZMQ hangs up on more. What ipykernel sends at once is bounded (inside/kernel.py) but for pictures.
-_LONGEST_MESSAGE: Final = 64 * 2**20
+_LONGEST_MESSAGE: Final = 32 * 2**20
 _DELIMITER: Final = b"<IDS|MSG>"
 _POLL_SECONDS: Final = 0.01
 _ANSWER_SECONDS: Final = 2.0
-#: How many messages wait here while another session's are looked at.
-_WAITING_MESSAGES: Final = 1000
+#: How many messages are taken before they are asked for: the others wait inside, in memory of the code's.
+_WAITING_MESSAGES: Final = 8
 
 
 @dataclass(frozen=True)

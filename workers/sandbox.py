@@ -131,7 +131,7 @@ class SandboxSession:
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, size: int | None = None) -> SandboxFile:
         """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent."""
         if isinstance(data, bytes):
-            data, size = _once(data), len(data)
+            size, data = len(data), _once(data)
         headers = {} if size is None else {"Content-Length": str(size)}
         answer = await self._client.call("PUT", self._path(path), data=data, headers=headers, expect100=True)
         return SandboxFile(**answer)

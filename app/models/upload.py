@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base, IdText
@@ -12,7 +12,7 @@ class Upload(ApiObject, Base):
     """A file being uploaded in parts. `bytes` is what was announced; `file_expires_after` counts seconds."""
 
     __tablename__ = "uploads"
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (Index("uploads_expiring_idx", "expires_at", postgresql_where=text("status = 'pending'")),)
 
     filename: Mapped[str]
     purpose: Mapped[str]

@@ -79,7 +79,7 @@ def _create_uploads() -> None:
         sa.Column("file_expires_after", sa.Integer),
         sa.Column("file_id", sa.Text(collation="C"), sa.ForeignKey("files.id", ondelete="SET NULL")),
     )
-    op.create_index("uploads_expires_at_idx", "uploads", ["expires_at"])
+    op.create_index("uploads_expiring_idx", "uploads", ["expires_at"], postgresql_where=sa.text("status = 'pending'"))
     op.create_index("uploads_file_id_idx", "uploads", ["file_id"])
     op.create_table(
         "upload_parts",

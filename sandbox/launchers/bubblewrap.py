@@ -1,7 +1,8 @@
 """Kernels in bubblewrap: namespaces of the kernel's own, a system to look at but not to touch.
 
 Root needs no namespace of users: every session gets an account of its own, and what is mounted is mounted by root.
-An ordinary user, or a root without the right to mount, has the namespace of users do the same.
+An ordinary user has a namespace of users do the same. A root without the right to mount has neither: in a namespace of
+users its code would still be root to whatever asks who owns a file.
 """
 
 import asyncio
@@ -29,6 +30,15 @@ from sandbox.limits import Limits
 _MAPPED_UID: Final = 1000
 #: Of /etc: what libraries read, and nothing that tells of this machine's people and services.
 _ETC: Final = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types")
+#: Of /proc: folders are read-only, files are hidden.
+_MACHINE_WIDE: Final = (
+    *(f"/proc/{name}" for name in ("acpi", "bus", "driver", "fs", "irq", "scsi", "sys", "tty")),
+    *(f"/proc/{name}" for name in ("config.gz", "kallsyms", "kcore", "keys", "key-users", "kmsg", "latency_stats")),
+    *(
+        f"/proc/{name}"
+        for name in ("sched_debug", "slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo")
+    ),
+)
 _KILL_SECONDS: Final = 10
 _STDERR_KEPT: Final = 4096
 _CLOSED: Final = (
@@ -36,6 +46,10 @@ _CLOSED: Final = (
     "(sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
     "kernel.apparmor_restrict_unprivileged_userns=0; in a container, its seccomp and AppArmor profiles), start the "
     "sandbox host as root, or set LOCUM_SANDBOX_LAUNCHER=docker."
+)
+_NO_RIGHTS: Final = (
+    "Code cannot be shut in by bubblewrap here: this root may not mount ({reason}). Start the sandbox host as an "
+    "ordinary user, give it CAP_SYS_ADMIN, or set LOCUM_SANDBOX_LAUNCHER=docker."
 )
 
 
@@ -62,11 +76,8 @@ class BubblewrapLauncher:
         base = await self._environment.base()
         self._system = _system_mounts(base)
         problem = await self._try()
-        if problem is not None and not self._maps_users:
-            self._maps_users = True
-            problem = await self._try()
         if problem is not None:
-            raise CannotLaunch(_CLOSED.format(reason=problem))
+            raise CannotLaunch((_CLOSED if self._maps_users else _NO_RIGHTS).format(reason=problem))
 
     def account(self) -> Account:
         """An account of its own for each session, if we are root."""
@@ -128,7 +139,7 @@ class BubblewrapLauncher:
             *_open_parents(inside.HOME, inside.DATA, inside.SOCKETS, inside.SYSTEM, inside.ENVIRONMENT),
             *("--ro-bind", str(folder.system / "passwd"), "/etc/passwd"),
             *("--ro-bind", str(folder.system / "group"), "/etc/group"),
-            *("--proc", "/proc"),
+            *_proc(),
             *("--dev", "/dev"),
             *(*in_memory, "/dev/shm"),
             *(*in_memory, "/tmp"),
@@ -246,6 +257,17 @@ def _system_mounts(base: Path) -> list[str]:
             mounts += ["--ro-bind", str(path), str(path)]
     if not base.is_relative_to("/usr"):
         mounts += [*_open_parents(str(base)), "--ro-bind", str(base), str(base)]
+    return mounts
+
+
+def _proc() -> list[str]:
+    """/proc, without what is of the whole machine: some of it can be written by whoever owns it outside."""
+    mounts = ["--proc", "/proc"]
+    for path in map(Path, _MACHINE_WIDE):
+        if path.is_dir():
+            mounts += ["--ro-bind", str(path), str(path)]
+        elif path.exists():
+            mounts += ["--ro-bind", "/dev/null", str(path)]
     return mounts
 
 

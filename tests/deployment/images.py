@@ -31,7 +31,7 @@ def make_images(engine: Engine) -> str:
     wheels = engine.folder / "wheels"
     with ThreadPoolExecutor() as side_by_side:
         downloaded = side_by_side.submit(_download, wheels)
-        _make_base(engine)
+        make_base(engine)
         stand_ins = side_by_side.submit(_make_stand_ins, engine)
         downloaded.result()
         url = _make_locum(engine, wheels)
@@ -39,7 +39,7 @@ def make_images(engine: Engine) -> str:
     return url
 
 
-def _make_base(engine: Engine) -> None:
+def make_base(engine: Engine) -> None:
     """This machine's release of Debian with Python, from its package mirror."""
     archive = engine.folder / "base.tar"
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
@@ -52,7 +52,7 @@ def _make_base(engine: Engine) -> None:
 
 
 def _make_locum(engine: Engine, wheels: Path) -> str:
-    with _served(wheels) as url:
+    with served(wheels) as url:
         engine.build(REPOSITORY, LOCUM, {"BASE_IMAGE": BASE, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": url})
     return url
 
@@ -97,7 +97,7 @@ def _download(wheels: Path) -> None:
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[str]:
+def served(folder: Path) -> Iterator[str]:
     """Serves `folder` on this machine's loopback; gives the URL."""
     handler = functools.partial(_QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -2,16 +2,23 @@
 
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from app.embedded.owned import NOBODY
+from tests.deployment.conftest import engine as engine  # noqa: PLC0414 - the fixture, which belongs to that folder
+from tests.deployment.engine import Engine
+from tests.sandbox import image
 from tests.sandbox.hosts import Host, run_host
 from workers.sandbox import SandboxClient, SandboxSession
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "unprivileged", "docker"])
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+@pytest.fixture(scope="session", params=["bubblewrap", "docker"])
+def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host of each kind: bubblewrap as who we are, bubblewrap without any rights, and Docker."""
     kind, settings = request.param, {}
     if kind == "docker":
@@ -20,9 +27,22 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         settings = request.getfixturevalue("docker_settings")
     elif kind == "unprivileged" and os.geteuid() != 0:
         pytest.skip("we have no rights to give up: bubblewrap is the same")
-    folder = tmp_path_factory.mktemp(kind)
-    with run_host(folder, unprivileged=kind == "unprivileged", **settings) as running:
-        yield running
+    # Not below pytest's folder, which is closed to other accounts.
+    folder = Path(tempfile.mkdtemp(prefix="locum-sandbox-"))
+    if kind == "unprivileged":
+        os.chown(folder, NOBODY, NOBODY)
+    try:
+        with run_host(folder, unprivileged=kind == "unprivileged", **settings) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def docker_settings(engine: Engine) -> dict[str, object]:
+    """Settings of a host that launches by Docker; the image is made."""
+    image.make_image(engine)
+    return {"launcher": "docker", "docker_host": f"unix://{engine.folder}/docker.sock", "image": image.IMAGE}
 
 
 @pytest.fixture
@@ -39,3 +59,10 @@ async def session(client: SandboxClient) -> AsyncIterator[SandboxSession]:
     opened = await client.open(f"thread_{secrets.token_hex(8)}")
     yield opened
     await opened.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test on Docker waits for an image to be built."""
+    for item in items:
+        if getattr(getattr(item, "callspec", None), "params", {}).get("host") == "docker":
+            item.add_marker(pytest.mark.timeout(900))

@@ -5,6 +5,7 @@ import contextlib
 import os
 import secrets
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,8 @@ from app.embedded import identity
 from sandbox.protocol import CodeError, Done, Image, Started, Text
 from tests.running import free_port, wait_for
 from workers.sandbox import SandboxSession
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 _START_SECONDS = 30
 _STOP_SECONDS = 20
@@ -49,6 +52,29 @@ class Host:
         return dict(answer.raise_for_status().json())
 
 
+def _as_nobody(command: list[str]) -> list[str]:
+    """The command as the account nobody, which is let in to the Python and the code that it needs."""
+    needed = {str(Path(path).resolve()) for path in (sys.base_prefix, sys.prefix, REPOSITORY)}
+    closed = {str(door) for door in (_closed_door(Path(path)) for path in needed) if door is not None}
+    lines = []
+    for door in sorted(closed):
+        behind = [path for path in sorted(needed) if Path(path).is_relative_to(door)]
+        # What is needed is held open, an open folder put over the closed one, and what is needed back into that.
+        lines += [f"exec {number + 3}<{path}" for number, path in enumerate(behind)]
+        lines += [f"mount -t tmpfs -o mode=755 tmpfs {door}"]
+        lines += [
+            f"mkdir -p {path} && mount -c --bind /proc/self/fd/{number + 3} {path}"
+            for number, path in enumerate(behind)
+        ]
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--pdeathsig=KILL"]
+    return ["unshare", "--mount", "sh", "-euc", "\n".join([*lines, 'exec "$@"']), "sh", *drop, *command]
+
+
+def _closed_door(path: Path) -> Path | None:
+    """The first folder on the way to `path` that others may not pass."""
+    return next((parent for parent in reversed(path.parents) if not parent.stat().st_mode & stat.S_IXOTH), None)
+
+
 @contextlib.contextmanager
 def run_host(folder: Path, *, unprivileged: bool = False, **settings: object) -> Iterator[Host]:
     """Runs a host on `folder` until the block is left. `unprivileged`: as a user with no rights."""
@@ -70,9 +96,8 @@ def start_host(
     environment |= {f"LOCUM_SANDBOX_{name.upper()}": str(value) for name, value in own.items()}
     # What the host must keep to itself.
     environment["A_SECRET_OF_THE_HOST"] = "hunter2"
-    command = identity.wrapped(
-        [sys.executable, "-m", "app.cli", "sandbox"], identity="mapped" if unprivileged else "same"
-    )
+    command = [sys.executable, "-m", "app.cli", "sandbox"]
+    command = _as_nobody(command) if unprivileged else identity.wrapped(command)
     log = folder / "host.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)

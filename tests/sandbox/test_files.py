@@ -16,6 +16,7 @@ async def _content(session: SandboxSession, path: str) -> bytes:
     return b"".join([piece async for piece in session.get(path)])
 
 
+@pytest.mark.parametrize("host", ["bubblewrap", "unprivileged", "docker"], indirect=True, scope="session")
 async def test_files_go_in_and_come_out(session: SandboxSession) -> None:
     put = await session.put("in/deep/a b ü 漢.txt", "grüße".encode())
     assert (put.path, put.size) == ("in/deep/a b ü 漢.txt", 7)
@@ -140,6 +141,7 @@ async def test_sessions_do_not_see_each_other(client: SandboxClient, session: Sa
         await other.close()
 
 
+@pytest.mark.parametrize("host", ["bubblewrap", "unprivileged", "docker"], indirect=True, scope="session")
 async def test_nothing_is_left_of_a_session(host: Host, client: SandboxClient) -> None:
     session = await client.open(f"thread_{secrets.token_hex(8)}")
     await session.put("token-of-this-test", b"x")

@@ -1,0 +1,37 @@
+# What code in the sandbox runs on, for LOCUM_SANDBOX_LAUNCHER=docker: Python, the data stack, and nothing of Locum.
+#
+#   docker build -f docker/sandbox.Dockerfile -t locum-sandbox .
+#
+# A package index of your own is named by the builder's environment, as for the image of Locum (Dockerfile).
+
+# Any Debian-like image with Python 3.11 or newer and its venv module.
+ARG BASE_IMAGE=python:3.13-slim
+
+FROM ${BASE_IMAGE} AS build
+
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_FIND_LINKS
+ARG PIP_NO_INDEX
+ARG PIP_TRUSTED_HOST
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+
+RUN python3 -m venv /opt/locum-sandbox
+COPY sandbox/requirements.txt sandbox/constraints.txt /
+RUN /opt/locum-sandbox/bin/pip install --requirement /requirements.txt --constraint /constraints.txt
+# Once, for all sessions: matplotlib looks at every font when it has no list of them (sandbox/inside/start.py).
+RUN mkdir -p /opt/locum-sandbox/share/locum \
+ && MPLCONFIGDIR=/opt/locum-sandbox/share/locum /opt/locum-sandbox/bin/python -c 'import matplotlib.font_manager'
+
+
+FROM ${BASE_IMAGE}
+
+COPY --from=build /opt/locum-sandbox /opt/locum-sandbox
+
+# Where folders of the host are mounted.
+RUN mkdir -p /mnt/data /run/kernel /opt/locum /home/sandbox
+
+# The host names user, command and limits of every container.
+USER 65534:65534
+WORKDIR /mnt/data
+CMD ["/opt/locum-sandbox/bin/python"]
