@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import auth, idempotency, ids
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, autocommit, transaction
 from app.errors import InvalidRequest
 from app.events import EventLog
 from app.pagination import PageQuery
@@ -117,7 +117,7 @@ ProjectDep = Annotated[str, Depends(get_project)]
 
 async def get_known_project(request: Request) -> str:
     """As `get_project`, but no transaction stays open, and an `Idempotency-Key` is not looked at."""
-    async with transaction(await get_sessions(request)) as session:
+    async with autocommit(await get_sessions(request)) as session:
         project_id = await auth.project_of(session, auth.key_of(request))
     await _count(request, project_id)
     return project_id

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from app.db.session import transaction
+from app.db.session import autocommit
 from app.deps import EmbedderDep, KnownProjectDep, SessionsDep, SettingsDep, VectorStoreId
 from app.json_body import JsonRoute
 from app.schemas.vector_search import SearchRanking, SearchResultsPage, VectorStoreSearch
@@ -20,7 +20,7 @@ async def search_vector_store(
     embedder: EmbedderDep,
     settings: SettingsDep,
 ) -> SearchResultsPage:
-    async with transaction(sessions) as session:
+    async with autocommit(sessions) as session:
         await vector_stores.require_usable(session, project, [vector_store_id])
         await vector_stores.touch(session, [vector_store_id])
     ranking = body.ranking_options or SearchRanking()
