@@ -28,8 +28,8 @@ FROM ${BASE_IMAGE}
 
 COPY --from=build /opt/locum-sandbox /opt/locum-sandbox
 
-# Where folders of the host are mounted.
-RUN mkdir -p /mnt/data /run/kernel /opt/locum /home/sandbox
+# Where folders of the host are mounted, and where one in memory is, which takes its mode from this.
+RUN mkdir -p /mnt/data /run/kernel /opt/locum && install --directory --mode=1777 /home/sandbox
 
 # The host names user, command and limits of every container.
 USER 65534:65534

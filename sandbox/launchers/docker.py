@@ -24,6 +24,12 @@ _log = structlog.get_logger()
 
 _LABEL: Final = "locum.sandbox"
 _OWN: Final = "nosuid,nodev,mode=1777"
+#: What Docker itself hides, and all of /sys, which tells of the machine.
+_MASKED: Final = (
+    *(f"/proc/{name}" for name in ("acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug")),
+    *(f"/proc/{name}" for name in ("scsi", "timer_list", "timer_stats")),
+    "/sys",
+)
 
 
 class DockerLauncher:
@@ -100,7 +106,7 @@ class DockerLauncher:
             "StdinOnce": True,
             "AttachStdin": True,
             "AttachStdout": False,
-            "AttachStderr": False,
+            "AttachStderr": True,
             "HostConfig": self._host_config(folder),
         }
 
@@ -121,6 +127,7 @@ class DockerLauncher:
             "IpcMode": "private",
             "CgroupnsMode": "private",
             "ReadonlyRootfs": True,
+            "MaskedPaths": list(_MASKED),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
             "Memory": limits.memory_bytes,
@@ -154,8 +161,9 @@ class DockerKernel:
         with contextlib.suppress(EngineError):
             if await self._engine.was_out_of_memory(self._container):
                 status = 128 + 9
+        last = await self._lifeline.last_words()
         await self.kill()
-        return describe(status)
+        return f"{describe(status)}: {last}" if status and last else describe(status)
 
     async def kill(self) -> None:
         """Removes the container, running or not."""

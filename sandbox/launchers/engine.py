@@ -1,6 +1,7 @@
 """The few calls of the Docker Engine API that kernels need, over a unix socket or TCP."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ import aiohttp
 _VERSION: Final = "v1.41"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60, connect=5)
 _FOREVER: Final = aiohttp.ClientTimeout(total=None, connect=5)
+_PIECE: Final = 65536
+#: Of a container's standard error.
+_KEPT: Final = 4096
 
 
 class EngineError(Exception):
@@ -18,14 +22,37 @@ class EngineError(Exception):
 
 
 class Lifeline:
-    """The other end of a container's standard input. Closed by `close`, or by the kernel when we are no more."""
+    """The other end of a container's standard input and error. Closed by `close`, or with us when we are no more."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
+        self._kept = b""
+        self._reading = asyncio.create_task(self._read(reader), name="standard error of a container")
+
+    async def last_words(self) -> str:
+        """The last line of the container's standard error, once it has ended."""
+        await asyncio.wait({self._reading}, timeout=1)
+        lines = self._kept.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
     def close(self) -> None:
         """Lets the container's standard input end."""
+        self._reading.cancel()
         self._writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Reads to the end, since a full pipe would stop the writer; keeps a little."""
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                # Each piece comes behind a header of which stream it is and how long.
+                header = await reader.readexactly(8)
+                left = int.from_bytes(header[4:], "big")
+                while left:
+                    piece = await reader.read(min(left, _PIECE))
+                    if not piece:
+                        return
+                    left -= len(piece)
+                    self._kept = (self._kept + piece)[-_KEPT:]
 
 
 class Engine:
@@ -89,18 +116,18 @@ class Engine:
                 raise
 
     async def attach(self, container: str) -> Lifeline:
-        """Holds its standard input, for as long as the lifeline lives."""
+        """Holds its standard input and error, for as long as the lifeline lives."""
         try:
             reader, writer = await self._connect()
         except OSError as error:
             raise EngineError(str(error)) from None
-        path = f"/{_VERSION}/containers/{container}/attach?stream=1&stdin=1"
+        path = f"/{_VERSION}/containers/{container}/attach?stream=1&stdin=1&stderr=1"
         writer.write(f"POST {path} HTTP/1.1\r\nHost: docker\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n".encode())
         answer = await reader.readuntil(b"\r\n\r\n")
         if not answer.startswith(b"HTTP/1.1 101"):
             writer.close()
             raise EngineError(answer.split(b"\r\n")[0].decode(errors="replace"))
-        return Lifeline(writer)
+        return Lifeline(reader, writer)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._address.scheme == "unix":

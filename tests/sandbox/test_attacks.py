@@ -99,9 +99,9 @@ async def test_the_files_of_the_host_are_out_of_sight(session: SandboxSession, h
     code = f"""
 import os
 seen = []
-for path in ("/etc/shadow", "/etc/ssh", "/root/.ssh", "/root/.bashrc", "/boot", "/sys/kernel", "/var/log",
+for path in ("/etc/shadow", "/etc/ssh", "/root/.ssh", "/root/.bashrc", "/boot", "/sys/kernel", "/proc/keys",
              {str(host.folder / "secret.txt")!r}, {str(host.folder)!r}, {str(REPOSITORY)!r}, "/proc/1/root/etc/shadow",
-             "/proc/1/environ", "/dev/sda", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/proc/kcore"):
+             "/dev/sda", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/proc/kcore"):
     try:
         seen.append((path, len(os.listdir(path)) if os.path.isdir(path) else len(open(path, "rb").read(16))))
     except OSError:

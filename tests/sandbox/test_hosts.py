@@ -1,6 +1,7 @@
 """A host's life: what it keeps to, what it leaves behind, and what it says when it cannot run."""
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -11,9 +12,11 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.deployment.engine import Engine
 from tests.running import free_port, wait_for
 from tests.sandbox.hosts import Host, run, run_host, running, start_host, stop
 from workers.sandbox import SandboxClient, SandboxFailure
@@ -101,6 +104,27 @@ async def test_a_killed_host_leaves_nothing_running_and_starts_clean(folder: Pat
                 assert len(list((folder / "sandbox" / "sessions").iterdir())) == 1
         finally:
             stop(again)
+    finally:
+        stop(process)
+
+
+def test_a_killed_host_leaves_no_container_running(
+    folder: Path, engine: Engine, docker_settings: dict[str, Any]
+) -> None:
+    mark = hashlib.sha256(os.fsencode(folder / "sandbox")).hexdigest()[:16]
+
+    def containers(*options: str) -> str:
+        return engine.docker("ps", "--quiet", f"--filter=label=locum.sandbox={mark}", *options)
+
+    process, host = start_host(folder, **docker_settings, warm=1)
+    try:
+        wait_for(lambda: host.stats()["warm"] == 1, "a warm kernel", 30)
+        assert containers()
+        process.kill()
+        wait_for(lambda: not containers(), "the container to end with its host")
+        again, _ = start_host(folder, **docker_settings, warm=0)
+        stop(again)
+        assert not containers("--all")
     finally:
         stop(process)
 
