@@ -82,18 +82,19 @@ def an_attachment_is_cited_in_a_stream(bench: Bench) -> None:
 
 
 def a_hundred_files_make_a_batch(bench: Bench) -> None:
-    client = bench.client
-    store = client.vector_stores.create()
+    """By the lenient client: the types of the strict one have another name for a batch than OpenAI answers."""
     files = [(f"note {number}.md", f"# Note {number}\nThe number is {number}.".encode()) for number in range(BATCH)]
-    batch = client.vector_stores.file_batches.upload_and_poll(store.id, files=files, **FAST)
-    counts = batch.file_counts
-    equal((batch.status, counts.completed, counts.total), ("completed", BATCH, BATCH))
-    listed = list(client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id, limit=30))
-    equal(len({file.id for file in listed}), BATCH)
-    equal(len(list(client.vector_stores.files.list(store.id, filter="completed", limit=100))), BATCH)
-    best = client.vector_stores.search(store.id, query="note 42 number is 42", max_num_results=5).data
-    equal(len(best), 5)
-    assert "note 42.md" in {hit.filename for hit in best}
+    with bench.lenient_client() as client:
+        store = client.vector_stores.create()
+        batch = client.vector_stores.file_batches.upload_and_poll(store.id, files=files, **FAST)
+        counts = batch.file_counts
+        equal((batch.status, counts.completed, counts.total), ("completed", BATCH, BATCH))
+        listed = list(client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id, limit=30))
+        equal(len({file.id for file in listed}), BATCH)
+        equal(len(list(client.vector_stores.files.list(store.id, filter="completed", limit=100))), BATCH)
+        best = client.vector_stores.search(store.id, query="note 42 number is 42", max_num_results=5).data
+        equal(len(best), 5)
+        assert "note 42.md" in {hit.filename for hit in best}
 
 
 def files_come_and_go(bench: Bench) -> None:
@@ -142,7 +143,7 @@ def vector_stores_are_kept_like_the_rest(bench: Bench) -> None:
 
 def what_cannot_be_searched_says_why(bench: Bench) -> None:
     stores = bench.client.vector_stores
-    store = stores.create()
+    store = stores.create(name="bad")
     bad = stores.files.upload_and_poll(
         vector_store_id=store.id, file=("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(64)), **FAST
     )
