@@ -26,7 +26,7 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST: Final = 32
 _LONGEST_NAME: Final = 255
-_PIECE: Final = 2**20
+_PIECE: Final = 2**21
 
 
 @dataclass(frozen=True)
@@ -258,10 +258,10 @@ async def _write(path: Path, data: AsyncIterable[bytes], room: int) -> None:
     descriptor = os.open(path, _NEW, 0o600)
     try:
         written = 0
-        async for piece in _in_pieces(data):
-            written += len(piece)
+        async for pieces in _gathered(data):
+            written += sum(map(len, pieces))
             _check_room(written, room)
-            await asyncio.to_thread(_write_all, descriptor, piece)
+            await asyncio.to_thread(_write_all, descriptor, pieces)
     finally:
         os.close(descriptor)
 
@@ -271,11 +271,12 @@ def _check_room(size: int, room: int) -> None:
         raise NoSpace(f"The file is larger than the {megabytes(max(room, 0))} there is room for.")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
+def _write_all(descriptor: int, pieces: list[bytes]) -> None:
     try:
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for piece in pieces:
+            left = memoryview(piece)
+            while left:
+                left = left[os.write(descriptor, left) :]
     except OSError as error:
         raise _no_space(error) from None
 
@@ -286,16 +287,18 @@ def _no_space(error: OSError) -> Exception:
     return error
 
 
-async def _in_pieces(data: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces that are worth a thread's while."""
-    held = bytearray()
+async def _gathered(data: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
+    """The same bytes, as many at once as are worth a thread's while."""
+    held: list[bytes] = []
+    size = 0
     async for piece in data:
-        held += piece
-        if len(held) >= _PIECE:
-            yield bytes(held)
-            held.clear()
+        held.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            yield held
+            held, size = [], 0
     if held:
-        yield bytes(held)
+        yield held
 
 
 async def _read(descriptor: int, size: int) -> AsyncIterator[bytes]:

@@ -13,8 +13,11 @@ from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, sele
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Chunk, EmbeddingModel
-from app.services.search_scope import Scope
+from app.services.embedding_models import MOST_INDEXED_DIMENSIONS
+from app.services.search_scope import Scope, Size
 
+#: So many are all looked at from all sides, vectors and words.
+_FEW: Final = 300
 #: So many are compared one by one without a thought.
 _ALWAYS_COMPARED: Final = 5_000
 #: What one more chunk costs in the index, over what it costs one by one.
@@ -22,7 +25,7 @@ _INDEX_COST: Final = 10
 
 # Of the walk: how many candidates it holds at the least, how many it meets at the most, and in how much memory (times
 # work_mem). It ends early where enough has been found.
-_EF_SEARCH: Final = 200
+_EF_SEARCH: Final = 300
 _MOST_MET: Final = 200_000
 _MEMORY: Final = 16
 
@@ -57,6 +60,27 @@ async def prepare(session: AsyncSession) -> int:
     }
     set_all = [func.set_config(name, value, true()) for name, value in settings.items()]
     return int((await session.execute(select(_ESTIMATE, *set_all))).scalar_one())
+
+
+async def measure(session: AsyncSession, scope: Scope, limit: int) -> Size:
+    """Readies the transaction to find `limit` chunks, and counts those in scope, as far as it matters."""
+    in_all = await prepare(session)
+    most = most_compared(in_all, limit)
+    counted = scope.select(Chunk.id).limit(most + 1).subquery()
+    chunks = (await session.execute(select(func.count()).select_from(counted))).scalar_one()
+    return Size(chunks, max(in_all, chunks), few=chunks <= _FEW, many=chunks > most)
+
+
+async def find(
+    session: AsyncSession, scope: Scope, size: Size, model: EmbeddingModel, vector: Sequence[float], limit: int
+) -> Sequence[int]:
+    """The ids of the chunks by `model` that are nearest to `vector`, by the index where that pays."""
+    if size.many and model.dimensions <= MOST_INDEXED_DIMENSIONS:
+        found = (await session.scalars(by_index(scope, model, vector, limit))).all()
+        if len(found) == limit:
+            return found
+    # Also where the index led nowhere: few of the many may be of this model.
+    return (await session.scalars(one_by_one(scope, model, vector, limit))).all()
 
 
 def similarity(model: EmbeddingModel, vector: Sequence[float]) -> ColumnElement[float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import func, null, select
+from sqlalchemy import null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.backends.base import BackendFailure
@@ -21,13 +21,10 @@ from app.db.session import Sessions, transaction
 from app.models import Chunk, EmbeddingModel, File, VectorStoreFile
 from app.services import calibration, nearest, ranking, text_search
 from app.services.calibration import Calibration
-from app.services.embedding_models import MOST_INDEXED_DIMENSIONS
 from app.services.ranking import Candidate, Ranked, Ranker
 from app.services.search_scope import Scope, Size, one_of
 from app.services.text_search import Terms
 
-#: So many chunks are all looked at from both sides.
-_FEW: Final = 300
 #: Candidates from one side.
 _CANDIDATES: Final = 100
 
@@ -84,7 +81,7 @@ async def search(
         models = await _models(session, scope)
     meanings = await _meanings(embedder, models, queries)
     async with transaction(sessions) as session:
-        size = await _measure(session, scope)
+        size = await nearest.measure(session, scope, _CANDIDATES)
         found = []
         for query, of_query in zip(queries, meanings, strict=True):
             terms = await text_search.find_terms(session, scope, size, query, text_search_config)
@@ -121,22 +118,16 @@ async def _meanings_by(embedder: Embedder, model: EmbeddingModel, queries: Seque
     return [_Meaning(model, vector, calibrated) for vector in vectors]
 
 
-async def _measure(session: AsyncSession, scope: Scope) -> Size:
-    """Readies the transaction for a search, and counts what is in scope, as far as it matters."""
-    in_all = await nearest.prepare(session)
-    most = nearest.most_compared(in_all, _CANDIDATES)
-    counted = scope.select(Chunk.id).limit(most + 1).subquery()
-    chunks = (await session.execute(select(func.count()).select_from(counted))).scalar_one()
-    return Size(chunks, max(in_all, chunks), few=chunks <= _FEW, many=chunks > most)
-
-
 async def _candidates(
     session: AsyncSession, scope: Scope, size: Size, meanings: Sequence[_Meaning], terms: Terms
 ) -> list[Candidate]:
     """What one query may find, seen from both sides."""
-    chosen = None
+    chosen: list[int] | None = None
     if not size.few:
-        chosen = [chunk_id for meaning in meanings for chunk_id in await _nearest(session, scope, size, meaning)]
+        chosen = []
+        for meaning in meanings:
+            if meaning.vector is not None:
+                chosen += await nearest.find(session, scope, size, meaning.model, meaning.vector, _CANDIDATES)
         if terms:
             chosen += await session.scalars(text_search.best(scope, terms, _CANDIDATES))
     return [
@@ -144,18 +135,6 @@ async def _candidates(
         for meaning in meanings
         for candidate in await _seen_from_both_sides(session, scope, chosen, meaning, terms)
     ]
-
-
-async def _nearest(session: AsyncSession, scope: Scope, size: Size, meaning: _Meaning) -> Sequence[int]:
-    if meaning.vector is None:
-        return ()
-    if size.many and meaning.model.dimensions <= MOST_INDEXED_DIMENSIONS:
-        by_index = nearest.by_index(scope, meaning.model, meaning.vector, _CANDIDATES)
-        found = (await session.scalars(by_index)).all()
-        if len(found) == _CANDIDATES:
-            return found
-    # Also where the index led nowhere: few of the many may be of this model.
-    return (await session.scalars(nearest.one_by_one(scope, meaning.model, meaning.vector, _CANDIDATES))).all()
 
 
 async def _seen_from_both_sides(
