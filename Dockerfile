@@ -33,6 +33,7 @@ RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "r
 COPY README.md LICENSE ./
 COPY app app
 COPY workers workers
+COPY sandbox sandbox
 COPY migrations migrations
 RUN /pip/bin/pip --python /opt/locum/bin/python install --no-deps .
 COPY scripts/healthcheck.py /opt/locum/

@@ -193,10 +193,6 @@ def _bad_id(error: Error, place: Place) -> InvalidRequest:
     return _refusal(place, "invalid_value", message)
 
 
-def _unserved(error: Error, place: Place) -> InvalidRequest:
-    return _refusal((*place, error["ctx"]["at"]), "unsupported_value", error["ctx"]["message"])
-
-
 def _otherwise(error: Error, place: Place) -> InvalidRequest:
     return _refusal(place, "invalid_value", f"Invalid {_named(place)}: {error['msg']}.")
 
@@ -215,5 +211,4 @@ _RULES: Final[Mapping[str, Callable[[Error, Place], InvalidRequest]]] = {
     "less_than_equal": _above,
     "string_pattern_mismatch": _pattern,
     "bad_id": _bad_id,
-    "unserved": _unserved,
 }

@@ -157,7 +157,7 @@ ROUTES = """[
 @contextlib.contextmanager
 def run_locum(stack: Stack, backend_url: str, folder: Path, **settings: str) -> Iterator[Locum]:
     """Runs one API and a worker of each kind on `stack`, migrated and with a project, until the block is left."""
-    port = free_port()
+    port, sandbox_port = free_port(), free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUM_")}
     environment = {
         **inherited,
@@ -168,6 +168,9 @@ def run_locum(stack: Stack, backend_url: str, folder: Path, **settings: str) -> 
         "LOCUM_MODELS": ROUTES,
         "LOCUM_DATA_DIR": str(folder / "data"),
         "LOCUM_PORT": str(port),
+        "LOCUM_SANDBOX_URL": f"http://127.0.0.1:{sandbox_port}",
+        "LOCUM_SANDBOX_PORT": str(sandbox_port),
+        "LOCUM_SANDBOX_TOKEN": secrets.token_hex(16),
         "LOCUM_LOG_LEVEL": "info",
         "PYTHONPATH": str(Path(__file__).parent.parent),
         **settings,

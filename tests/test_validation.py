@@ -315,46 +315,6 @@ def run(**fields: Any) -> dict[str, Any]:
             "top_p",
             "decimal_below_min_value",
         ),
-        # What this version of Locum does not serve.
-        (
-            AssistantCreate,
-            assistant(tools=[FUNCTION, {"type": "file_search", "file_search": {"max_num_results": 5}}]),
-            "Locum does not serve the tool 'file_search' yet.",
-            "tools[1].type",
-            "unsupported_value",
-        ),
-        (
-            ThreadCreate,
-            {"tool_resources": {"code_interpreter": {"file_ids": ["file-1"]}}},
-            "Locum does not serve the tool 'code_interpreter' yet.",
-            "tool_resources.code_interpreter.file_ids",
-            "unsupported_value",
-        ),
-        (
-            ThreadCreate,
-            {"tool_resources": {"file_search": {"vector_stores": [{"file_ids": ["file-1"]}]}}},
-            "Locum does not serve the tool 'file_search' yet.",
-            "tool_resources.file_search.vector_stores",
-            "unsupported_value",
-        ),
-        (
-            ThreadCreate,
-            {"messages": [message(attachments=[{"file_id": "file-1", "tools": [{"type": "code_interpreter"}]}])]},
-            "Locum does not serve the tool 'code_interpreter' yet.",
-            "messages[0].attachments[0].tools[0].type",
-            "unsupported_value",
-        ),
-        (
-            RunCreate,
-            run(
-                additional_messages=[
-                    message(content=[{"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}}])
-                ]
-            ),
-            "Locum does not serve content of type 'image_file' yet.",
-            "additional_messages[0].content[0].type",
-            "unsupported_value",
-        ),
     ],
 )
 def test_refusals(model: type[BaseModel], body: Any, text: str, param: str | None, code: str) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, Literal
 
 import aiohttp
@@ -12,7 +13,7 @@ from app.db.redis import create_redis
 from app.embedded import local_model, minilm
 from app.embedded.part import Program
 from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers, retire_worker
-from app.settings import Settings
+from app.settings import SandboxSettings, Settings, child_environment
 
 WorkerKind = Literal["runs", "ingestion"]
 
@@ -117,6 +118,30 @@ def embeddings(port: int, environment: Mapping[str, str]) -> Program:
         warning="^Traceback ",
         record="Traceback |[A-Z]",
     )
+
+
+def sandbox(port: int, token: str, data_dir: Path) -> Program:
+    """The sandbox host, ready when it can run code. It is told nothing of Locum's other parts."""
+
+    async def is_ready() -> bool:
+        return await _answers(f"http://127.0.0.1:{port}/healthz")
+
+    settings = {"data_dir": data_dir, "sandbox_host": "127.0.0.1", "sandbox_port": port, "sandbox_token": token}
+    environment = child_environment(**settings)
+    return Program(
+        name="sandbox",
+        command=[sys.executable, "-m", "app.cli", "sandbox"],
+        environment={name: value for name, value in environment.items() if _is_for_sandbox(name)},
+        is_ready=is_ready,
+        start_seconds=60,
+        stop_seconds=15,
+        warning=_WARNING,
+        record=_RECORD,
+    )
+
+
+def _is_for_sandbox(name: str) -> bool:
+    return not name.startswith("LOCUM_") or name.removeprefix("LOCUM_").lower() in SandboxSettings.model_fields
 
 
 async def _answers(url: str) -> bool:

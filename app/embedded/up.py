@@ -1,6 +1,7 @@
 """`locum up`: everything that Locum needs, as children of one process that keeps them going."""
 
 import asyncio
+import secrets
 import signal
 
 from redis.exceptions import RedisError
@@ -128,6 +129,7 @@ class _Start:
             self._use_local_model(f"http://127.0.0.1:{port}/v1")
         if self.settings.embeddings_url is None:
             programs += self.local_embeddings()
+        sandbox = self.sandbox() if self.settings.sandbox_url is None else None
         environment = child_environment(**self.changed)
         programs.append(processes.worker(self.settings, environment, "runs"))
         programs.append(processes.worker(self.settings, environment, "ingestion"))
@@ -136,6 +138,8 @@ class _Start:
             async with asyncio.TaskGroup() as group:
                 for program in programs:
                     group.create_task(self.supervisor.start(program))
+                if sandbox is not None:
+                    group.create_task(self._start_sandbox(sandbox))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
@@ -163,6 +167,20 @@ class _Start:
         self._change(embeddings_url=url, embeddings_model=minilm.NAME, embeddings_batch=_LOCAL_EMBEDDINGS_BATCH)
         self.folder.embeddings_url.write_text(url)
         return [program]
+
+    def sandbox(self) -> Program:
+        """The sandbox host, with a token of this start's own."""
+        port, token = ports.free(), secrets.token_urlsafe(32)
+        self._change(sandbox_url=f"http://127.0.0.1:{port}")
+        self.changed["sandbox_token"] = token
+        return processes.sandbox(port, token, self.folder.root)
+
+    async def _start_sandbox(self, program: Program) -> None:
+        """Locum does without code where none can be run: the rest of it works, and says so to models."""
+        try:
+            await self.supervisor.start(program)
+        except CannotStart as error:
+            self.warn(f"no code interpreter: {error}")
 
     async def look_at_backends(self) -> None:
         """Warns of those that do not answer: they may come later."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from app import auth
-from app.db.session import transaction
+from app.db.session import autocommit
 from app.deps import EmbedderDep, SessionsDep, SettingsDep, VectorStoreId
 from app.json_body import JsonRoute
 from app.schemas.vector_search import SearchRanking, SearchResultsPage, VectorStoreSearch
@@ -15,8 +15,8 @@ router = APIRouter(prefix="/vector_stores", tags=["Vector stores"], route_class=
 
 
 async def _project(request: Request, sessions: SessionsDep) -> str:
-    """As ProjectDep, but in a transaction of its own: none is to be open while the query is embedded."""
-    async with transaction(sessions) as session:
+    """As ProjectDep, but without the request's transaction: none is to be open while the query is embedded."""
+    async with autocommit(sessions) as session:
         return await auth.project_of(session, auth.key_of(request))
 
 
@@ -29,7 +29,7 @@ async def search_vector_store(
     embedder: EmbedderDep,
     settings: SettingsDep,
 ) -> SearchResultsPage:
-    async with transaction(sessions) as session:
+    async with autocommit(sessions) as session:
         await vector_stores.require_usable(session, project, [vector_store_id])
         await vector_stores.touch(session, [vector_store_id])
     ranking = body.ranking_options or SearchRanking()

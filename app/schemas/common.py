@@ -1,7 +1,7 @@
 """What all schemas share: metadata, times, list pages, and how unions tell one clear error instead of several.
 
 Bodies of requests are strict: nothing is coerced, and no unknown field is passed over. The errors that Pydantic raises
-here, and the custom ones (`wrong_type`, `wrong_kind`, `unknown_parameter`, `bad_id`, `unserved`), are turned into
+here, and the custom ones (`wrong_type`, `wrong_kind`, `unknown_parameter`, `bad_id`), are turned into
 OpenAI's messages by app.validation. The message of a custom error is for app.validation alone.
 """
 

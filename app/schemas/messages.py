@@ -1,8 +1,8 @@
 """Messages, and the parts of their content."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from app.schemas.common import (
     MAX_TEXT,
@@ -17,7 +17,6 @@ from app.schemas.common import (
     by_type,
     tag,
 )
-from app.schemas.served import require
 from app.schemas.tools import CodeInterpreterTool, FileSearchToolTypeOnly
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
@@ -39,11 +38,6 @@ class ImageFile(RequestBody):
 class ImageFilePart(RequestBody):
     type: Literal["image_file"]
     image_file: ImageFile
-
-    @model_validator(mode="after")
-    def _is_served(self) -> Self:
-        require("image_file", "type")
-        return self
 
 
 class ImageUrl(RequestBody):

@@ -1,13 +1,12 @@
 """Tools, tool choice and tool resources."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from app.schemas.chunking import ChunkingStrategy
 from app.schemas.common import Json, Metadata, RequestBody, array_of, by_shape, by_type, tag
-from app.schemas.served import require
 
 #: What OpenAI answers for a search whose ranking was left open (recorded traffic: contract, section 5).
 _DEFAULT_RANKING: Final[Json] = {"ranker": "default_2024_08_21", "score_threshold": 0.0, "hybrid_search": None}
@@ -42,21 +41,11 @@ class FileSearchOptions(RequestBody):
 class CodeInterpreterTool(RequestBody):
     type: Literal["code_interpreter"]
 
-    @model_validator(mode="after")
-    def _is_served(self) -> Self:
-        require("code_interpreter", "type")
-        return self
-
 
 class FileSearchToolTypeOnly(RequestBody):
     """The tool as an attachment names it, without options."""
 
     type: Literal["file_search"]
-
-    @model_validator(mode="after")
-    def _is_served(self) -> Self:
-        require("file_search", "type")
-        return self
 
 
 class FileSearchTool(FileSearchToolTypeOnly):
@@ -132,12 +121,6 @@ ToolChoice = Annotated[
 class CodeInterpreterResources(RequestBody):
     file_ids: Annotated[FileIds, Field(max_length=20)] = Field(default_factory=list)
 
-    @model_validator(mode="after")
-    def _is_served(self) -> Self:
-        if self.file_ids:
-            require("code_interpreter", "file_ids")
-        return self
-
 
 class NewVectorStore(RequestBody):
     """A vector store to be made along with an assistant or a thread; never echoed (contract, section 5)."""
@@ -150,21 +133,9 @@ class NewVectorStore(RequestBody):
 class FileSearchStores(RequestBody):
     vector_store_ids: Annotated[FileIds, Field(max_length=1)] | None = None
 
-    @model_validator(mode="after")
-    def _is_served(self) -> Self:
-        if self.vector_store_ids:
-            require("file_search", "vector_store_ids")
-        return self
-
 
 class FileSearchResources(FileSearchStores):
     vector_stores: Annotated[list[NewVectorStore], Field(max_length=1), array_of("objects")] | None = None
-
-    @model_validator(mode="after")
-    def _stores_are_served(self) -> Self:
-        if self.vector_stores:
-            require("file_search", "vector_stores")
-        return self
 
 
 class ToolResources(RequestBody):

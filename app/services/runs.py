@@ -20,7 +20,6 @@ from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
 from app.schemas.tools import stored_tools
 from app.services import assistants, messages, run_rows, run_status, threads, tool_resources
-from app.services.served_tools import refuse_unserved_tools
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
 
@@ -95,7 +94,6 @@ def _new(
 ) -> Run:
     """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts."""
     tools = assistant.tools if body.tools is None else stored_tools(body.tools)
-    refuse_unserved_tools(tools)
     _refuse_unknown_choice(body.tool_choice, tools)
     at = now()
     return Run(

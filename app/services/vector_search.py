@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Embedder, Vector
 from app.db.base import Json
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, autocommit, transaction
 from app.models import Chunk, EmbeddingModel, File, VectorStoreFile
 from app.services import calibration, nearest, ranking, text_search
 from app.services.calibration import Calibration
@@ -58,6 +58,14 @@ class _Meaning:
         return None if cosine is None or self.calibration is None else self.calibration.nearness(cosine)
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A query's terms, and the chunks that match them best; none of these where all chunks are looked at anyway."""
+
+    terms: Terms
+    matching: Sequence[int]
+
+
 async def search(
     sessions: Sessions,
     embedder: Embedder,
@@ -74,18 +82,21 @@ async def search(
     """The chunks in these stores that fit one of the `queries` best, the best first, with scores from 0 to 1.
 
     `filters` are valid by app.schemas.vector_search. Chunks whose model the embeddings server does not have, now or any
-    more, are found by their words alone. No transaction is open while the queries are embedded.
+    more, are found by their words alone. No connection is held until the queries are embedded.
     """
     scope = Scope(project_id, tuple(store_ids), filters)
-    async with transaction(sessions) as session:
+    async with autocommit(sessions) as session:
         models = await _models(session, scope)
-    meanings = await _meanings(embedder, models, queries)
+    # What has nothing to do with vectors is asked while they are on their way.
+    meanings, (size, worded) = await asyncio.gather(
+        _meanings(embedder, models, queries), _words(sessions, scope, queries, text_search_config)
+    )
     async with transaction(sessions) as session:
-        size = await nearest.measure(session, scope, _CANDIDATES)
-        found = []
-        for query, of_query in zip(queries, meanings, strict=True):
-            terms = await text_search.find_terms(session, scope, size, query, text_search_config)
-            found.append(await _candidates(session, scope, size, of_query, terms))
+        await nearest.prepare(session)
+        found = [
+            await _candidates(session, scope, size, of_query, words)
+            for of_query, words in zip(meanings, worded, strict=True)
+        ]
         best = [ranked for ranked in ranking.rank(found, ranker) if ranked.score >= score_threshold]
         return await _hits(session, scope, best[:limit])
 
@@ -118,22 +129,33 @@ async def _meanings_by(embedder: Embedder, model: EmbeddingModel, queries: Seque
     return [_Meaning(model, vector, calibrated) for vector in vectors]
 
 
+async def _words(sessions: Sessions, scope: Scope, queries: Sequence[str], config: str) -> tuple[Size, list[_Words]]:
+    """How much there is to search, and for each query its terms with the chunks that match them best."""
+    async with transaction(sessions) as session:
+        size = await nearest.measure(session, scope, _CANDIDATES)
+        worded = []
+        for query in queries:
+            terms = await text_search.find_terms(session, scope, size, query, config)
+            search_all = size.few or not terms
+            matching = () if search_all else await session.scalars(text_search.best(scope, terms, _CANDIDATES))
+            worded.append(_Words(terms, tuple(matching)))
+    return size, worded
+
+
 async def _candidates(
-    session: AsyncSession, scope: Scope, size: Size, meanings: Sequence[_Meaning], terms: Terms
+    session: AsyncSession, scope: Scope, size: Size, meanings: Sequence[_Meaning], words: _Words
 ) -> list[Candidate]:
     """What one query may find, seen from both sides."""
     chosen: list[int] | None = None
     if not size.few:
-        chosen = []
+        chosen = list(words.matching)
         for meaning in meanings:
             if meaning.vector is not None:
                 chosen += await nearest.find(session, scope, size, meaning.model, meaning.vector, _CANDIDATES)
-        if terms:
-            chosen += await session.scalars(text_search.best(scope, terms, _CANDIDATES))
     return [
         candidate
         for meaning in meanings
-        for candidate in await _seen_from_both_sides(session, scope, chosen, meaning, terms)
+        for candidate in await _seen_from_both_sides(session, scope, chosen, meaning, words.terms)
     ]
 
 

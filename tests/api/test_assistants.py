@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
+from openai import AsyncOpenAI, NotFoundError, OpenAI
 
 FUNCTION: Any = {
     "type": "function",
@@ -78,22 +78,6 @@ def test_null_clears_what_it_names_and_nothing_else(http: httpx2.Client) -> None
     assert cleared == {**made, **dict.fromkeys(nulls), **defaults}
     assert http.post(path, json={"tools": []}).json() == {**cleared, "tools": []}
     assert http.get(path).json() == {**cleared, "tools": []}
-
-
-@pytest.mark.parametrize(
-    ("options", "param"),
-    [
-        ({"tools": [FUNCTION, {"type": "code_interpreter"}]}, "tools[1].type"),
-        (
-            {"tool_resources": {"code_interpreter": {"file_ids": ["file-1"]}}},
-            "tool_resources.code_interpreter.file_ids",
-        ),
-    ],
-)
-def test_tools_that_locum_does_not_serve_are_refused(client: OpenAI, options: Any, param: str) -> None:
-    with pytest.raises(BadRequestError, match="Locum does not serve the tool") as caught:
-        client.beta.assistants.create(model="m", **options)
-    assert (caught.value.param, caught.value.code) == (param, "unsupported_value")
 
 
 def test_assistants_of_another_project_are_not_there(client: OpenAI, other_client: OpenAI) -> None:

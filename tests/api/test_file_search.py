@@ -1,7 +1,7 @@
 """file_search in runs: from a file to a cited answer, through the whole stack."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import orjson
@@ -19,7 +19,7 @@ from tests.running import Locum
 
 Script = Callable[..., None]
 
-CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+CONTENT: Final = "step_details.tool_calls[*].file_search.results[*].content"
 FOODS = "Favourite foods of the team. Ada likes pizza with pineapple. Grace prefers dumplings. Alan eats apples."
 MOONS = (
     "The moons of Jupiter. Io has volcanoes, Europa has an ocean beneath its ice, Ganymede is the largest of all moons."
@@ -214,7 +214,7 @@ def test_attachments_feed_a_store_of_the_thread(
     )
     assert thread.tool_resources is not None
     assert thread.tool_resources.file_search is not None
-    (store_id,) = thread.tool_resources.file_search.vector_store_ids or ()
+    (store_id,) = thread.tool_resources.file_search.vector_store_ids or []
     kept = lenient.vector_stores.retrieve(store_id)
     assert kept.expires_after is not None
     assert kept.expires_after.days == 7
@@ -255,7 +255,7 @@ def test_a_store_described_with_an_assistant_is_made(client: OpenAI, lenient: Op
     )
     assert assistant.tool_resources is not None
     assert assistant.tool_resources.file_search is not None
-    (store_id,) = assistant.tool_resources.file_search.vector_store_ids or ()
+    (store_id,) = assistant.tool_resources.file_search.vector_store_ids or []
     made = lenient.vector_stores.retrieve(store_id)
     assert (made.metadata, made.expires_after) == ({"of": "me"}, None)
     (file,) = client.vector_stores.files.list(store_id).data

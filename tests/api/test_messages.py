@@ -69,15 +69,6 @@ def test_a_message_of_another_thread_is_not_there(client: OpenAI) -> None:
         ({"role": "user", "content": "x" * 256_001}, "content", "string_above_max_length"),
         ({"role": "user", "content": "x", "file_ids": []}, "file_ids", "unknown_parameter"),
         (
-            {
-                "role": "user",
-                "content": "x",
-                "attachments": [{"file_id": "f", "tools": [{"type": "code_interpreter"}]}],
-            },
-            "attachments[0].tools[0].type",
-            "unsupported_value",
-        ),
-        (
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]},
             "content[0].image_url.url",
             "invalid_value",

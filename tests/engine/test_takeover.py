@@ -107,6 +107,8 @@ def test_a_search_that_is_cut_off_is_made_again_and_its_turn_is_not(
     kept = "SELECT count(*) FROM run_steps WHERE run_id = %s AND usage IS NOT NULL"
     wait_for(lambda: database.execute(kept, [run.id]).fetchone() == (1,), "the calls to be written down")
     locum.stop("worker", signal.SIGKILL)
+    backend.release(EMBEDDING_MODEL)
+    backend.forget(EMBEDDING_MODEL)
     locum.start("worker", "worker")
     wait_until(client, run, "requires_action", 20)
     run = answer(client, client.beta.threads.runs.retrieve(run.id, thread_id=thread.id), "noon")

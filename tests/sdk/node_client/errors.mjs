@@ -39,9 +39,6 @@ async function whatIsWrongIsABadRequest({ client }) {
   assert.deepEqual([error.code, error.param], ['unknown_parameter', 'instruction']);
   error = await refused(OpenAI.BadRequestError, client.beta.threads.retrieve('undefined'));
   assert.match(error.error.message, /Expected an ID that begins with 'thread'/);
-  const unserved = client.beta.assistants.create({ model: 'm', tools: [{ type: 'code_interpreter' }] });
-  error = await refused(OpenAI.BadRequestError, unserved);
-  assert.match(error.error.message, /code_interpreter/);
 }
 
 async function errorsBeforeAStreamAreErrorsToo(bench) {

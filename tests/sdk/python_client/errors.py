@@ -62,13 +62,6 @@ def what_is_wrong_is_a_bad_request(bench: Bench) -> None:
     refused(BadRequestError, beta.assistants.list, limit=101)
 
 
-def what_is_not_served_yet_is_said(bench: Bench) -> None:
-    unserved: Any = {"type": "code_interpreter"}
-    error = refused(BadRequestError, bench.client.beta.assistants.create, model="m", tools=[unserved])
-    assert "code_interpreter" in message(error), message(error)
-    assert (error.param or "").startswith("tools[0]"), error.param
-
-
 def errors_before_a_stream_are_errors_too(bench: Bench) -> None:
     assistant_id, thread_id = bench.ready("gpt-4o")
     create = bench.client.beta.threads.runs.create
@@ -81,6 +74,5 @@ SCENARIOS: list[Scenario] = [
     a_wrong_key_is_no_authentication,
     what_is_not_there_is_not_found,
     what_is_wrong_is_a_bad_request,
-    what_is_not_served_yet_is_said,
     errors_before_a_stream_are_errors_too,
 ]

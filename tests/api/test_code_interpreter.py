@@ -1,0 +1,259 @@
+"""code_interpreter in runs: from code to its outputs, charts and files, through the whole stack and a real sandbox."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import openpyxl
+import pytest
+from openai import OpenAI
+from openai.types.beta.threads import Message, Run
+from openai.types.beta.threads.runs import CodeInterpreterToolCall
+from PIL import Image
+
+from tests.api.test_functions import TIME
+from tests.api.test_runs import wait_until
+from tests.api.test_streaming import events_of
+from tests.fakes.completion_backend import CompletionBackend
+from tests.fakes.turns import Call, Turn
+from tests.running import Locum, wait_for
+
+Script = Callable[..., None]
+
+CODE: Any = {"type": "code_interpreter"}
+
+
+def code(text: str) -> Call:
+    """A call that runs `text`."""
+    return Call("code_interpreter", {"code": text})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sandbox(locum: Locum) -> Iterator[None]:
+    """The sandbox host, for as long as these tests run."""
+    start_sandbox(locum)
+    yield
+    if "sandbox" in locum.processes:
+        locum.stop("sandbox")
+
+
+def start_sandbox(locum: Locum) -> None:
+    """Starts the sandbox host; returns when it can run code."""
+    process = locum.start("sandbox", "sandbox")
+
+    def is_ready() -> bool:
+        assert process.poll() is None, (locum.logs / "sandbox.log").read_text()
+        try:
+            return httpx2.get(f"{locum.environment['LOCUM_SANDBOX_URL']}/healthz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    wait_for(is_ready, "the sandbox host", 60)
+
+
+def ask(client: OpenAI, model: str, tools: Any = (CODE,), **options: Any) -> Run:
+    """A run of an assistant with the code interpreter, polled until it ends or pauses."""
+    thread = options.pop("thread", {"messages": [{"role": "user", "content": "Compute."}]})
+    resources = options.pop("tool_resources", None)
+    assistant = client.beta.assistants.create(model=model, tools=tools, tool_resources=resources)
+    return client.beta.threads.create_and_run_poll(assistant_id=assistant.id, thread=thread, **options)
+
+
+def calls(client: OpenAI, run: Run) -> list[CodeInterpreterToolCall]:
+    """The executions of a run, in order."""
+    steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc").data
+    found = [call for step in steps if step.step_details.type == "tool_calls" for call in step.step_details.tool_calls]
+    return [call for call in found if call.type == "code_interpreter"]
+
+
+def logs(call: CodeInterpreterToolCall) -> str:
+    """What an execution has printed."""
+    return "".join(output.logs for output in call.code_interpreter.outputs if output.type == "logs")
+
+
+def answer(client: OpenAI, run: Run) -> Message:
+    """The newest message of the run's thread."""
+    return client.beta.threads.messages.list(run.thread_id, limit=1).data[0]
+
+
+def told(backend: CompletionBackend, model: str) -> str:
+    """What the model was told last of an execution."""
+    messages = backend.requests(model)[-1]["messages"]
+    return str([message["content"] for message in messages if message["role"] == "tool"][-1])
+
+
+def test_code_is_run_and_answered_from(client: OpenAI, model: str, script: Script, backend: CompletionBackend) -> None:
+    script(Turn(tool_calls=[code("print(6 * 7)\n'the end'")]), Turn(text="It is 42."))
+    run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    (call,) = calls(client, run)
+    assert (call.code_interpreter.input, logs(call)) == ("print(6 * 7)\n'the end'", "42\n")
+    assert "42" in told(backend, model)
+    assert "the end" in told(backend, model)
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    assert part.text.value == "It is 42."
+
+
+def test_variables_live_from_run_to_run_of_a_thread(client: OpenAI, model: str, script: Script) -> None:
+    script(
+        Turn(tool_calls=[code("x = 20")]), Turn(text="Kept."), Turn(tool_calls=[code("print(x + 1)")]), Turn(text="21")
+    )
+    run = ask(client, model)
+    client.beta.threads.messages.create(run.thread_id, role="user", content="And?")
+    again = client.beta.threads.runs.create_and_poll(thread_id=run.thread_id, assistant_id=run.assistant_id)
+    assert logs(calls(client, again)[0]) == "21\n"
+
+
+def test_a_chart_is_a_file_an_output_and_a_part_of_the_answer(client: OpenAI, model: str, script: Script) -> None:
+    script(
+        Turn(tool_calls=[code("import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nplt.show()")]),
+        Turn(text="Here it is."),
+    )
+    run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    (image,) = [output for output in calls(client, run)[0].code_interpreter.outputs if output.type == "image"]
+    assert image.image is not None
+    first, second = answer(client, run).content
+    assert first.type == "image_file"
+    assert first.image_file.file_id == image.image.file_id
+    assert second.type == "text"
+    kept = client.files.retrieve(first.image_file.file_id)
+    assert kept.purpose == "assistants_output"
+    with Image.open(io.BytesIO(client.files.content(kept.id).read())) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 100
+
+
+def test_a_file_that_is_written_is_linked(client: OpenAI, model: str, script: Script) -> None:
+    write = "import pandas as pd\npd.DataFrame({'a': [1, 2]}).to_excel('/mnt/data/über uns.xlsx', index=False)"
+    link = "sandbox:/mnt/data/über uns.xlsx"
+    script(Turn(tool_calls=[code(write)]), Turn(text=["[Here](sand", "box:/mnt/data/über ", "uns.xlsx) it is."]))
+    run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    assert part.text.value == f"[Here]({link}) it is."
+    (annotation,) = part.text.annotations
+    assert annotation.type == "file_path"
+    assert part.text.value[annotation.start_index : annotation.end_index] == annotation.text == link
+    content = client.files.content(annotation.file_path.file_id).read()
+    sheet = openpyxl.load_workbook(io.BytesIO(content))["Sheet1"]
+    assert list(sheet.values) == [("a",), (1,), (2,)]
+
+
+def test_files_are_there_by_id_and_by_name(
+    client: OpenAI, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    first, second, third = (
+        client.files.create(file=(name, text), purpose="assistants").id
+        for name, text in (("t.csv", b"n\n1\n"), ("t.csv", b"n\n2\n"), ("notes.txt", b"three"))
+    )
+    look = (
+        f"for name in ('t.csv', 't (2).csv', 'notes.txt', '{first}', '{third}'):\n"
+        "    print(open('/mnt/data/' + name).read().split()[-1])"
+    )
+    script(Turn(tool_calls=[code(look)]), Turn(text="Read."))
+    attached: Any = [{"file_id": third, "tools": [CODE]}]
+    run = ask(
+        client,
+        model,
+        tool_resources={"code_interpreter": {"file_ids": [first, second]}},
+        thread={"messages": [{"role": "user", "content": "Read.", "attachments": attached}]},
+    )
+    assert run.status == "completed", run.last_error
+    assert logs(calls(client, run)[0]).split() == ["1", "2", "three", "1", "three"]
+    instructions = str(backend.requests(model)[0]["messages"][0]["content"])
+    assert all(name in instructions for name in (f"/mnt/data/{first}", "/mnt/data/t.csv", "/mnt/data/t (2).csv"))
+    thread = client.beta.threads.retrieve(run.thread_id)
+    assert thread.tool_resources is not None
+    assert thread.tool_resources.code_interpreter is not None
+    assert thread.tool_resources.code_interpreter.file_ids == [third]
+
+
+def test_an_error_goes_back_to_the_model(
+    client: OpenAI, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(tool_calls=[code("1 / 0")]), Turn(tool_calls=[code("print('mended')")]), Turn(text="Done."))
+    run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    first, second = calls(client, run)
+    assert "ZeroDivisionError" in logs(first)
+    assert logs(second) == "mended\n"
+    assert "ZeroDivisionError" in str(backend.requests(model)[1]["messages"][-1]["content"])
+
+
+def test_several_calls_of_one_turn_run_in_order(client: OpenAI, model: str, script: Script) -> None:
+    script(Turn(tool_calls=[code("a = 1"), code("a += 1"), code("print(a)"), Call("get_time")]), Turn(text="2"))
+    run = ask(client, model, tools=[CODE, TIME])
+    assert run.status == "requires_action"
+    assert [logs(call) for call in calls(client, run)] == ["", "", "2\n"]
+
+
+def test_code_and_outputs_are_streamed(client: OpenAI, http: httpx2.Client, model: str, script: Script) -> None:
+    script(Turn(tool_calls=[code("print('é')")]), Turn(text="Done."))
+    assistant = client.beta.assistants.create(model=model, tools=[CODE])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Go."}])
+    body = {"assistant_id": assistant.id, "stream": True}
+    with http.stream("POST", f"/threads/{thread.id}/runs", json=body) as response:
+        events = list(events_of(response))
+    deltas = [
+        event.json()["delta"]["step_details"]["tool_calls"][0]
+        for event in events
+        if event.name == "thread.run.step.delta"
+    ]
+    first, *growing, last = deltas
+    assert (first["index"], first["type"], first["code_interpreter"]["outputs"]) == (0, "code_interpreter", [])
+    assert first["id"].startswith("call_")
+    told = [first, *growing]
+    assert "".join(delta["code_interpreter"]["input"] for delta in told) == "print('é')"
+    assert last == {
+        "index": 0,
+        "type": "code_interpreter",
+        "code_interpreter": {"outputs": [{"index": 0, "type": "logs", "logs": "é\n"}]},
+    }
+    (done,) = [event.json() for event in events if event.name == "thread.run.step.completed"][:1]
+    (call,) = done["step_details"]["tool_calls"]
+    assert set(call) == {"id", "type", "code_interpreter"}
+
+
+def test_a_cancel_stops_the_code(client: OpenAI, model: str, script: Script) -> None:
+    script(Turn(tool_calls=[code("import time\nprint('on', flush=True)\ntime.sleep(60)")]), Turn(text="never"))
+    assistant = client.beta.assistants.create(model=model, tools=[CODE])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Wait."}])
+    run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+    wait_for(lambda: client.beta.threads.runs.steps.list(run.id, thread_id=thread.id).data, "the step", 20)
+    client.beta.threads.runs.cancel(run.id, thread_id=thread.id)
+    wait_until(client, run, "cancelled", 3)
+    script(Turn(tool_calls=[code("print('free')")]), Turn(text="Free."))
+    again = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+    assert logs(calls(client, again)[0]) == "free\n"
+
+
+def test_a_host_that_is_gone_is_a_tool_error_and_one_that_is_back_serves_again(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(tool_calls=[code("print(1)")]), Turn(text="No."), Turn(tool_calls=[code("print(2)")]), Turn(text="2"))
+    locum.stop("sandbox")
+    run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    assert "cannot be reached" in logs(calls(client, run)[0])
+    assert "cannot be reached" in told(backend, model)
+    start_sandbox(locum)
+    client.beta.threads.messages.create(run.thread_id, role="user", content="Now?")
+    again = client.beta.threads.runs.create_and_poll(thread_id=run.thread_id, assistant_id=run.assistant_id)
+    assert logs(calls(client, again)[0]) == "2\n"
+
+
+def test_a_csv_is_read(client: OpenAI, model: str, script: Script) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows([("city", "people"), ("Oslo", 700), ("Bergen", 300)])
+    file = client.files.create(file=("cities.csv", text.getvalue().encode()), purpose="assistants").id
+    sums = "import pandas as pd\nprint(pd.read_csv('/mnt/data/cities.csv').people.sum())"
+    script(Turn(tool_calls=[code(sums)]), Turn(text="1000."))
+    attached: Any = [{"file_id": file, "tools": [CODE]}]
+    run = ask(client, model, thread={"messages": [{"role": "user", "content": "Sum.", "attachments": attached}]})
+    assert run.status == "completed", run.last_error
+    assert logs(calls(client, run)[0]) == "1000\n"
