@@ -12,7 +12,6 @@ from pydantic import Field, TypeAdapter, ValidationError
 from app.errors import InvalidRequest
 from app.json_body import param_path
 from app.schemas.common import Json
-from app.schemas.served import SERVED
 from app.schemas.tools import FileIds
 from app.validation import invalid_request
 
@@ -26,7 +25,8 @@ _MESSAGE_FILES: Final = 10
 _ASSISTANT_FILE_IDS: Final = TypeAdapter(Annotated[FileIds, Field(max_length=ASSISTANT_FILES)])
 _MESSAGE_FILE_IDS: Final = TypeAdapter(Annotated[FileIds, Field(max_length=_MESSAGE_FILES)])
 
-_FILE_TOOLS: Final[Sequence[str]] = ("file_search", "code_interpreter")
+#: Both may look at the files of a message: which of them a run will have is not known yet.
+_MESSAGE_TOOLS: Final = ("file_search", "code_interpreter")
 
 _Place = tuple[str | int, ...]
 Translation = Callable[[Any], Any]
@@ -87,15 +87,9 @@ def _message(body: Any, place: _Place = ()) -> Any:
     file_ids = _file_ids(body, _MESSAGE_FILE_IDS, place)
     body = _without(body, "file_ids")
     if file_ids:
-        tools = [{"type": name} for name in _tools_of_messages()]
+        tools = [{"type": name} for name in _MESSAGE_TOOLS]
         body["attachments"] = [{"file_id": file_id, "tools": tools} for file_id in file_ids]
     return body
-
-
-def _tools_of_messages() -> list[str]:
-    """The tools that may look at the files of a message: which of them the assistant has is not known yet."""
-    served = [name for name in _FILE_TOOLS if name in SERVED]
-    return served or [_FILE_TOOLS[0]]
 
 
 def _run(body: Any) -> Any:

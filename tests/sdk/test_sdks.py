@@ -37,9 +37,10 @@ def play_in_python(python: str | Path, locum: Locum, backend: CompletionBackend)
 
 def installed(folder: Path, *packages: str) -> Path:
     """The Python of a new environment with these packages."""
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
     python = folder / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages, cwd=folder)
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    run(*pip, "install", "--quiet", *packages, cwd=folder)
     return python
 
 

@@ -7,18 +7,12 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from app.schemas.served import SERVED
 from tests.fakes.turns import Turn
 from tests.running import wait_for
 from tests.v1.test_shapes import made
 
 RETRIEVAL: Any = [{"type": "retrieval"}]
 CODE: Any = [{"type": "code_interpreter"}]
-
-needs = {
-    name: pytest.mark.skipif(name not in SERVED, reason=f"{name} is not served")
-    for name in ("file_search", "code_interpreter")
-}
 
 
 @pytest.fixture
@@ -42,14 +36,6 @@ def stored(client: OpenAI, assistant_id: str) -> list[str]:
     return [file.id for file in client.vector_stores.files.list(store_id, order="asc")]
 
 
-@pytest.mark.skipif("file_search" in SERVED, reason="file_search is served")
-def test_retrieval_is_refused_while_it_is_not_served(v1: httpx2.Client) -> None:
-    answer = v1.post("/assistants", json={"model": "m", "tools": RETRIEVAL})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["message"]) == (400, "Locum does not serve the tool 'retrieval' yet.")
-
-
-@needs["file_search"]
 def test_the_files_of_an_assistant_with_retrieval(v1: httpx2.Client, client: OpenAI, files: list[str]) -> None:
     assistant = made(v1.post("/assistants", json={"model": "m", "tools": RETRIEVAL, "file_ids": files[:2]}))
     assert (assistant["tools"], assistant["file_ids"]) == (RETRIEVAL, files[:2])
@@ -78,8 +64,6 @@ def test_the_files_of_an_assistant_with_retrieval(v1: httpx2.Client, client: Ope
     assert v1.get(f"/vector_stores/{store_id}").status_code == 404
 
 
-@needs["file_search"]
-@needs["code_interpreter"]
 def test_files_go_where_the_tools_see_them(v1: httpx2.Client, client: OpenAI, files: list[str]) -> None:
     def resources() -> Any:
         return client.beta.assistants.retrieve(assistant["id"]).to_dict()["tool_resources"]
@@ -100,7 +84,6 @@ def test_files_go_where_the_tools_see_them(v1: httpx2.Client, client: OpenAI, fi
     assert v1.get(f"/vector_stores/{store_id}").status_code == 404
 
 
-@needs["file_search"]
 def test_a_store_made_by_v2_is_shown_and_left_alone(v1: httpx2.Client, client: OpenAI, files: list[str]) -> None:
     store = client.vector_stores.create(name="Of v2", file_ids=files)
     assistant = client.beta.assistants.create(
@@ -116,7 +99,6 @@ def test_a_store_made_by_v2_is_shown_and_left_alone(v1: httpx2.Client, client: O
     assert [file.id for file in client.vector_stores.files.list(store.id, order="asc")] == files
 
 
-@needs["file_search"]
 def test_the_files_of_a_message(v1: httpx2.Client, client: OpenAI, files: list[str]) -> None:
     body = {"messages": [{"role": "user", "content": "Hi", "file_ids": [files[0], files[0], files[1]]}]}
     thread = made(v1.post("/threads", json=body))
@@ -133,7 +115,6 @@ def test_the_files_of_a_message(v1: httpx2.Client, client: OpenAI, files: list[s
     assert [one.file_id for one in as_v2.attachments or ()] == files[:2]
 
 
-@needs["file_search"]
 def test_a_file_that_is_not_there(v1: httpx2.Client) -> None:
     body = {"model": "m", "tools": RETRIEVAL, "file_ids": ["file-none"]}
     for answer in (
@@ -144,7 +125,6 @@ def test_a_file_that_is_not_there(v1: httpx2.Client) -> None:
         assert answer.json()["error"]["message"] == "No such File object: file-none"
 
 
-@needs["file_search"]
 def test_a_run_that_retrieves(v1: httpx2.Client, files: list[str], model: str, script: Callable[..., None]) -> None:
     script(Turn(text=("It is 1.",)), repeat=True)
     assistant = made(v1.post("/assistants", json={"model": model, "tools": RETRIEVAL, "file_ids": files[:2]}))
