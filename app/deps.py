@@ -11,13 +11,14 @@ from fastapi import Depends, Header, Path, Query, Request
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import auth, ids
+from app import auth, idempotency, ids
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, autocommit, transaction
 from app.errors import InvalidRequest
 from app.events import EventLog
 from app.pagination import PageQuery
+from app.rate_limits import RateLimits
 from app.schemas.common import id_of
 from app.schemas.run_steps import Include
 from app.settings import Settings
@@ -91,8 +92,19 @@ SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def get_project(request: Request, session: SessionDep) -> str:
-    """The id of the project whose key the request carries. Raises AuthenticationError."""
-    return await auth.project_of(session, auth.key_of(request))
+    """The id of the project whose key the request carries. Raises AuthenticationError, RateLimited.
+
+    A request that has been answered under its `Idempotency-Key` goes no further: see app.idempotency.
+    """
+    project_id = await auth.project_of(session, auth.key_of(request))
+    await _count(request, project_id)
+    await idempotency.claim(request, session, project_id)
+    return project_id
+
+
+async def _count(request: Request, project_id: str) -> None:
+    limits: RateLimits = request.app.state.rate_limits
+    request.state.answer_headers.update(await limits.count(project_id, auth.key_of(request) or ""))
 
 
 #: The project that everything a request touches belongs to.
@@ -100,12 +112,14 @@ ProjectDep = Annotated[str, Depends(get_project)]
 
 
 async def get_known_project(request: Request) -> str:
-    """As `get_project`, but no transaction stays open. Raises AuthenticationError."""
-    async with transaction(await get_sessions(request)) as session:
-        return await auth.project_of(session, auth.key_of(request))
+    """As `get_project`, but no transaction stays open, and an `Idempotency-Key` is not looked at."""
+    async with autocommit(await get_sessions(request)) as session:
+        project_id = await auth.project_of(session, auth.key_of(request))
+    await _count(request, project_id)
+    return project_id
 
 
-#: For routes that stream bytes: their transactions are their own.
+#: For routes that stream bytes or wait for other servers: their transactions are their own.
 KnownProjectDep = Annotated[str, Depends(get_known_project)]
 
 

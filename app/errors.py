@@ -5,11 +5,14 @@
     ├─ AuthenticationError 401
     ├─ NotFound            404      missing, or of another project: the same answer
     ├─ RequestTooLarge     413
+    ├─ RateLimited         429
     └─ ServiceUnavailable  503
 
 Services raise them and know nothing of HTTP. Never 409: OpenAI's clients retry it (contract, section 1.2).
 """
 
+import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -76,6 +79,25 @@ class NotFound(APIError):
 class RequestTooLarge(APIError):
     status = 413
     type = "invalid_request_error"
+
+
+class RateLimited(APIError):
+    """Too much at once; in `retry_after` seconds there will be room again."""
+
+    status = 429
+    type = "requests"
+
+    def __init__(self, message: str, *, retry_after: float, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, code="rate_limit_exceeded")
+        self._headers = {
+            **(headers or {}),
+            "retry-after": str(max(1, math.ceil(retry_after))),
+            "retry-after-ms": str(max(1, math.ceil(retry_after * 1000))),
+        }
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self._headers
 
 
 class ServiceUnavailable(APIError):

@@ -36,6 +36,8 @@ _BATCH = 512
 _BLOCK_MS = 5000
 _MAX_UNREAD = 2048
 _RETRY_SECONDS = 0.5
+#: For what a reader waits for, beside the events themselves: it can do without.
+_PATIENCE = 2.0
 
 
 class Place(NamedTuple):
@@ -171,8 +173,9 @@ class EventLog:
                 raise answer
 
     async def last_entry(self, run_id: str) -> Entry | None:
-        """The newest entry of a run's log, or None if there is no log. Raises redis.exceptions.RedisError."""
-        answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
+        """The newest entry of a run's log, or None if there is no log. Raises redis.exceptions.RedisError, OSError."""
+        async with asyncio.timeout(_PATIENCE):
+            answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
         return _entries(answer)[0] if answer else None
 
     async def forget(self, run_id: str) -> None:
@@ -198,9 +201,10 @@ class EventLog:
         if self._tail is None:
             self._tail = asyncio.create_task(self._follow(), name="event log tail")
         try:
-            await self._redis.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
-        except RedisError as error:
-            log.warning("event_log_away", error=str(error))
+            async with asyncio.timeout(_PATIENCE):
+                await self._redis.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
+        except (RedisError, OSError) as error:
+            log.warning("event_log_away", error=str(error) or type(error).__name__)
 
     async def close(self) -> None:
         """Ends the tail. Readers get nothing more."""

@@ -53,7 +53,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_validation_error)
     app.exception_handler(HTTPException)(_http_exception)
     app.exception_handler(DBAPIError)(_database_error)
-    app.exception_handler(PoolTimeoutError)(_database_away)
+    app.exception_handler(PoolTimeoutError)(_database_busy)
     # How asyncpg says that nobody listens there; the other clients have errors of their own.
     app.exception_handler(ConnectionError)(_database_away)
     for away in (RedisConnectionError, RedisTimeoutError, BusyLoadingError):
@@ -91,6 +91,12 @@ async def _database_error(request: Request, error: DBAPIError) -> Response:
 async def _database_away(_: Request, error: SQLAlchemyError | ConnectionError) -> Response:
     log.warning("database_away", error=str(error).splitlines()[0])
     return answer(ServiceUnavailable("The database of this server cannot be reached right now. Please try again."))
+
+
+async def _database_busy(_: Request, error: PoolTimeoutError) -> Response:
+    log.warning("database_busy", error=str(error).splitlines()[0])
+    message = "This server has too much to do: none of its connections to the database became free. Please try again."
+    return answer(ServiceUnavailable(message, retry_after=2))
 
 
 async def _redis_away(_: Request, error: RedisError) -> Response:

@@ -10,6 +10,7 @@ import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app import idempotency
 from app.errors import InvalidRequest
 
 #: Deeper than any JSON schema of a function, and far from what Python's own recursion can bear.
@@ -96,10 +97,10 @@ class _JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, if it takes one, is read as JSON."""
+    """A route whose body, if it takes one, is read as JSON, and whose answers are kept by `Idempotency-Key`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle = idempotency.once(super().get_route_handler())
         if self.body_field is None:
             return handle
 

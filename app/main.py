@@ -17,6 +17,7 @@ from app.db.session import create_engine, create_sessions
 from app.events import EventLog
 from app.middleware import BodyLimit, RequestContext
 from app.queue import Queue, create_celery
+from app.rate_limits import RateLimits
 from app.routers import (
     assistants,
     chat_completions,
@@ -112,6 +113,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         sessions = create_sessions(engine, signals=Signals(redis, events, queue))
         app.state.sessions = sessions
         app.state.redis = redis
+        app.state.rate_limits = RateLimits(redis, settings)
         app.state.events = events
         app.state.backends = backends
         app.state.embedder = Embedder(settings, backends)

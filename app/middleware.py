@@ -40,6 +40,9 @@ class RequestContext:
             return
         began = time.perf_counter()
         request_id = f"{REQUEST}_{token_hex(16)}"
+        # For what is known before there is an answer: dependencies reach it as `request.state`.
+        added: dict[str, str] = {}
+        scope.setdefault("state", {})["answer_headers"] = added
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -47,6 +50,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                headers.update(added)
                 headers["x-request-id"] = request_id
                 headers["openai-version"] = _API_VERSION
                 headers["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))

@@ -131,6 +131,9 @@ class Settings(SandboxSettings):
     port: int = Field(8080, ge=0, le=65535)
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="of a JSON request")
     poll_after_ms: int = Field(200, ge=1, description="openai-poll-after-ms: how often the SDKs' pollers ask")
+    key_requests_per_minute: int | None = Field(None, ge=1, description="of one API key; no limit if absent")
+    project_requests_per_minute: int | None = Field(None, ge=1, description="of all keys of a project; as above")
+    max_queued_runs: int | None = Field(None, ge=1, description="of one project; no limit if absent")
 
     # Model servers.
     backend_url: str | None = Field(None, description="OpenAI base URL of the default backend, with its /v1")

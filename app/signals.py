@@ -1,11 +1,13 @@
 """What the rest of Locum is told once a transaction is committed: events, a nudge for the workers, a cancel.
 
 All of it goes through Redis and none of it is the truth: what does not arrive is made good by the sweep, by the lease
-renewal of the worker, or by the stream's look into the database. So a Redis that is away costs time, never a run.
+renewal of the worker, or by the stream's look into the database. So a Redis that is away, or silent, costs time, never
+a run.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
@@ -23,6 +25,8 @@ log = structlog.get_logger()
 _CANCEL_CHANNEL = "locum:cancel"
 _INGESTION_CHANNEL = "locum:cancel_ingestion"
 _RETRY_SECONDS = 0.5
+#: For one signal: a request waits for it.
+_PATIENCE = 2.0
 
 
 class Signals:
@@ -35,46 +39,44 @@ class Signals:
 
     async def events(self, run_id: str, attempt: int, events: list[RunEvent]) -> None:
         """Appends `events` to the log of a run as the first ones of `attempt`."""
-        try:
+        async with _may_be_lost("events_lost", run_id=run_id):
             await self._events.append(run_id, attempt, events)
-        except RedisError as error:
-            log.warning("events_lost", run_id=run_id, error=str(error))
 
     async def nudge(self) -> None:
         """Tells the workers that runs are waiting."""
-        try:
+        async with _may_be_lost("nudge_lost"):
             await self._queue.nudge()
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("nudge_lost", error=str(error))
 
     async def nudge_ingestion(self) -> None:
         """Tells the ingestion workers that files are waiting."""
-        try:
+        async with _may_be_lost("nudge_lost"):
             await self._queue.nudge_ingestion()
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("nudge_lost", error=str(error))
 
     async def stop_ingestion(self, store_id: str) -> None:
         """Tells the workers that ingest files of a vector store to look at once whether they still have them."""
-        try:
+        async with _may_be_lost("cancel_lost", vector_store_id=store_id):
             await self._redis.publish(_INGESTION_CHANNEL, store_id)
-        except RedisError as error:
-            log.warning("cancel_lost", vector_store_id=store_id, error=str(error))
 
     async def stop(self, run_id: str) -> None:
         """Tells the worker that executes a run to look at the run's status at once."""
-        try:
+        async with _may_be_lost("cancel_lost", run_id=run_id):
             await self._redis.publish(_CANCEL_CHANNEL, run_id)
-        except RedisError as error:
-            log.warning("cancel_lost", run_id=run_id, error=str(error))
 
     async def forget(self, run_id: str) -> None:
         """Drops the event log of a deleted run, and stops its worker."""
         await self.stop(run_id)
-        try:
+        async with _may_be_lost("forget_lost", run_id=run_id):
             await self._events.forget(run_id)
-        except RedisError as error:
-            log.warning("forget_lost", run_id=run_id, error=str(error))
+
+
+@asynccontextmanager
+async def _may_be_lost(loss: str, **about: str) -> AsyncIterator[None]:
+    """Logs `loss` if Redis is away, or takes too long."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            yield
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning(loss, **about, error=str(error) or type(error).__name__)
 
 
 def of(session: AsyncSession) -> Signals:

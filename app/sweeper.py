@@ -3,7 +3,7 @@
 It expires runs whose time is over, ends cancelled runs that no worker will end, and nudges the workers again for runs
 that wait too long or whose worker is gone; for files that wait for their ingestion likewise. It empties vector stores
 that have expired, and drops texts of which no file is left. Files and uploads that have expired go, and bytes that no
-row owns.
+row owns. Idempotency keys are forgotten after a day.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import Sessions, transaction
 from app.queue import INGESTION_QUEUE, Queue
-from app.services import documents, ingestion_claims, run_claims, store_expiry
+from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
 from app.services.file_sweep import FileSweep
 from app.settings import Settings
 from app.signals import of
@@ -73,4 +73,6 @@ async def _tidy(sessions: Sessions) -> None:
     dropped = True
     while dropped:
         async with transaction(sessions) as session:
-            dropped = await run_claims.try_sweep_lock(session) and bool(await documents.drop_unused(session))
+            dropped = await run_claims.try_sweep_lock(session) and bool(
+                await documents.drop_unused(session) + await idempotency.drop_old(session)
+            )

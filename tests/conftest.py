@@ -112,7 +112,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Those on a Docker engine build images for minutes: they have a command of their own.
     """
-    heavy = ("embedded", "deployment", "sdk")
+    heavy = ("faults", "embedded", "deployment", "sdk")
     items.sort(key=lambda item: any(part in heavy for part in Path(item.path).parts))
     if not config.getoption("--deployment"):
         for item in items:

@@ -29,7 +29,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     async def connect() -> asyncpg.Connection:
         # asyncpg reads the URL itself: it knows libpq's parameters (sslmode, application_name), SQLAlchemy does not.
         try:
-            return await asyncpg.connect(settings.required_database_url)
+            return await asyncpg.connect(settings.required_database_url, timeout=settings.database_pool_timeout)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise OperationalError("connect", None, error) from error
 

@@ -3,6 +3,7 @@
 from app.models.assistant import Assistant
 from app.models.chunk import Chunk, Document, EmbeddingModel
 from app.models.file import File
+from app.models.idempotency_key import IdempotencyKey
 from app.models.message import Message
 from app.models.project import ApiKey, Project
 from app.models.run import Run
@@ -20,6 +21,7 @@ __all__ = [
     "File",
     "FileBatch",
     "FileBatchMember",
+    "IdempotencyKey",
     "Message",
     "Project",
     "Run",

@@ -10,13 +10,11 @@ import orjson
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import auth
 from app.azure import DEPLOYMENT
 from app.backends.failures import ServerError, failure_of_connection
 from app.backends.routing import NoBackend, Upstream
 from app.backends.server import ModelServer, beginning
-from app.db.session import transaction
-from app.deps import SessionsDep
+from app.deps import get_known_project
 from app.errors import InvalidRequest, ServiceUnavailable
 
 #: Of an answer that is not streamed; thousands of embeddings fit.
@@ -28,13 +26,8 @@ _RELAYED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 _CLIENT_GONE = 499
 
 
-async def _authenticate(request: Request, sessions: SessionsDep) -> None:
-    async with transaction(sessions) as session:
-        await auth.project_of(session, auth.key_of(request))
-
-
 #: Lets only requests with a key through. Unlike ProjectDep it leaves no transaction open while a model server answers.
-Authenticated = Depends(_authenticate)
+Authenticated = Depends(get_known_project)
 
 
 async def asked_model(request: Request) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Request, Response
+from fastapi import APIRouter, Body, Depends, Header, Response
 from fastapi.responses import StreamingResponse
 
-from app.db.session import Sessions
 from app.deps import (
     IncludeDep,
     PageDep,
@@ -15,39 +14,16 @@ from app.deps import (
     SessionDep,
     SettingsDep,
     ThreadId,
-    get_events,
-    get_sessions,
-    get_settings,
 )
 from app.errors import InvalidRequest
-from app.events import START, EventLog, Place
+from app.events import START, Place
 from app.json_body import JsonRoute
 from app.schemas.common import ListPage
 from app.schemas.runs import Run, RunCreate, RunModify, SubmitToolOutputs, ThreadAndRunCreate
-from app.services import run_streams, runs
+from app.services import runs
+from app.streams import Streams, get_streams
 
 router = APIRouter(prefix="/threads", tags=["Runs"], route_class=JsonRoute, dependencies=[RequireBeta])
-
-
-class Streams:
-    """Answers with the events of a run."""
-
-    def __init__(self, sessions: Sessions, events: EventLog, keep_alive: float) -> None:
-        self._sessions = sessions
-        self._events = events
-        self._keep_alive = keep_alive
-
-    def follow(self, run_id: str, after: Place) -> StreamingResponse:
-        """The events behind `after`, up to the run's ending or its pause."""
-        frames = run_streams.stream(self._sessions, self._events, run_id, after, self._keep_alive)
-        headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-        return StreamingResponse(frames, headers=headers, media_type="text/event-stream")
-
-
-async def get_streams(request: Request) -> Streams:
-    """What answers with a stream."""
-    settings = await get_settings(request)
-    return Streams(await get_sessions(request), await get_events(request), settings.event_keepalive_seconds)
 
 
 StreamsDep = Annotated[Streams, Depends(get_streams)]

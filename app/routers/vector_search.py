@@ -1,12 +1,9 @@
 """`/vector_stores/{id}/search`."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends, Request
-
-from app import auth
 from app.db.session import autocommit
-from app.deps import EmbedderDep, SessionsDep, SettingsDep, VectorStoreId
+from app.deps import EmbedderDep, KnownProjectDep, SessionsDep, SettingsDep, VectorStoreId
 from app.json_body import JsonRoute
 from app.schemas.vector_search import SearchRanking, SearchResultsPage, VectorStoreSearch
 from app.services import vector_search, vector_stores
@@ -14,17 +11,11 @@ from app.services import vector_search, vector_stores
 router = APIRouter(prefix="/vector_stores", tags=["Vector stores"], route_class=JsonRoute)
 
 
-async def _project(request: Request, sessions: SessionsDep) -> str:
-    """As ProjectDep, but without the request's transaction: none is to be open while the query is embedded."""
-    async with autocommit(sessions) as session:
-        return await auth.project_of(session, auth.key_of(request))
-
-
 @router.post("/{vector_store_id}/search")
 async def search_vector_store(
     vector_store_id: VectorStoreId,
     body: VectorStoreSearch,
-    project: Annotated[str, Depends(_project)],
+    project: KnownProjectDep,
     sessions: SessionsDep,
     embedder: EmbedderDep,
     settings: SettingsDep,

@@ -30,8 +30,24 @@ _MOST_MET: Final = 200_000
 _MEMORY: Final = 16
 
 
-#: What Postgres has counted when it last looked at the table; -1 if it never did.
-_ESTIMATE: Final = text("(SELECT reltuples FROM pg_class WHERE oid = 'chunks'::regclass)")
+_SETTINGS: Final = {
+    "plan_cache_mode": "force_custom_plan",
+    "jit": "off",
+    # Its costs leave out that words and vectors must be fetched from where long values are kept.
+    "enable_seqscan": "off",
+    # It cannot tell how many files a filter holds for, and takes few for granted: whether to walk the index or to sort
+    # is decided here, by which of the two statements is asked.
+    "enable_sort": "off",
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.ef_search": str(_EF_SEARCH),
+    "hnsw.max_scan_tuples": str(_MOST_MET),
+    "hnsw.scan_mem_multiplier": str(_MEMORY),
+}
+#: How many chunks there were when Postgres last looked at the table (-1 if it never did), and the settings.
+_PREPARE: Final = select(
+    text("(SELECT reltuples FROM pg_class WHERE oid = 'chunks'::regclass)"),
+    *(func.set_config(name, value, true()) for name, value in _SETTINGS.items()),
+)
 
 
 def most_compared(chunks: int, limit: int) -> int:
@@ -45,21 +61,7 @@ def most_compared(chunks: int, limit: int) -> int:
 
 async def prepare(session: AsyncSession) -> int:
     """Has the rest of the transaction planned by the values at hand; gives about how many chunks there are in all."""
-    settings = {
-        "plan_cache_mode": "force_custom_plan",
-        "jit": "off",
-        # Its costs leave out that words and vectors must be fetched from where long values are kept.
-        "enable_seqscan": "off",
-        # It cannot tell how many files a filter holds for, and takes few for granted: whether to walk the index or to
-        # sort is decided here, by which of the two statements is asked.
-        "enable_sort": "off",
-        "hnsw.iterative_scan": "relaxed_order",
-        "hnsw.ef_search": str(_EF_SEARCH),
-        "hnsw.max_scan_tuples": str(_MOST_MET),
-        "hnsw.scan_mem_multiplier": str(_MEMORY),
-    }
-    set_all = [func.set_config(name, value, true()) for name, value in settings.items()]
-    return int((await session.execute(select(_ESTIMATE, *set_all))).scalar_one())
+    return int((await session.execute(_PREPARE)).scalar_one())
 
 
 async def measure(session: AsyncSession, scope: Scope, limit: int) -> Size:

@@ -112,7 +112,7 @@ class _Reader:
         """The log's ending of the run, if the log still has it and the reader is not past it."""
         try:
             last = await self._events.last_entry(run.id)
-        except RedisError:
+        except (RedisError, OSError):
             return None
         return last if last is not None and last.name in ENDINGS and last.place >= self._place else None
 

@@ -19,7 +19,7 @@ from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
 from app.schemas.tools import stored_tools
-from app.services import assistants, messages, run_rows, run_status, threads, tool_resources
+from app.services import assistants, messages, run_limits, run_rows, run_status, threads, tool_resources
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
 
@@ -37,9 +37,10 @@ async def create(
     """Queues a run on a thread, after `additional_messages` are added to it; its events tell what `include` asks for.
 
     Raises NotFound for the thread or the assistant, InvalidRequest if the thread has an active run, if the request
-    does not fit the assistant, or if there is nothing to run on.
+    does not fit the assistant, or if there is nothing to run on; RateLimited if too many runs of the project wait.
     """
     thread, assistant = await _thread_and_assistant(session, project_id, thread_id, body.assistant_id)
+    await run_limits.refuse_beyond(session, settings, project_id)
     await messages.add(session, thread, body.additional_messages or [])
     run = _new(settings, thread, assistant, body)
     run.include = list(include) or None
@@ -53,6 +54,7 @@ async def create_thread_and_run(
     session: AsyncSession, settings: Settings, project_id: str, body: schemas.ThreadAndRunCreate
 ) -> Run:
     """Makes a thread and queues a run on it. Raises as `create`; nothing is kept if it does."""
+    await run_limits.refuse_beyond(session, settings, project_id)
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
     assistant = await assistants.get(session, project_id, body.assistant_id)
     run = _new(settings, thread, assistant, body)

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -32,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, TEXT, TSQUERY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.base import Json
 from app.models import Chunk
 from app.services.search_scope import Scope, Size
 
@@ -82,12 +84,12 @@ Terms = Sequence[Term]
 
 def words_of(content: Any, config: str) -> ColumnElement[str]:
     """What `chunks.words` holds for `content`, a string or an expression, by one of Postgres's configurations."""
-    return func.to_tsvector(_config(config), _spaced(content))
+    return func.to_tsvector(cast(config, REGCONFIG), _spaced(content))
 
 
 async def find_terms(session: AsyncSession, scope: Scope, size: Size, query: str, config: str) -> Terms:
     """The terms of `query`; none if it has stop words alone."""
-    tsqueries = list(await session.scalars(_tsqueries(query, config)))
+    tsqueries = list(await session.scalars(_tsqueries(), _asked(query, config)))
     if not tsqueries:
         return ()
     counts = dict.fromkeys(tsqueries, 0)
@@ -144,13 +146,20 @@ def _weight(having: int, chunks: int) -> float:
     return math.log(1 + (chunks - having + 0.5) / (having + 0.5))
 
 
-def _tsqueries(query: str, config: str) -> Select[str]:
-    """Selects the terms of a query. Of a run of unspaced script they are the neighbours, not the single characters."""
+def _asked(query: str, config: str) -> Json:
+    """The parameters of `_tsqueries` for a query. Of a run of unspaced script they are its neighbours."""
     runs = [run[at : at + 2] for run in _RUN.findall(query) for at in range(len(run) - 1)]
     phrases = list(dict.fromkeys(_COMPOUND.findall(query) + runs))[:_MOST_PHRASES]
-    words = func.unnest(words_of(_RUN.sub(" ", query), config)).table_valued("lexeme")
-    phrase = _table(text=_array(TEXT, phrases))
-    of_phrase = cast(func.phraseto_tsquery(_config(config), _spaced(phrase.c.text)), TEXT)
+    return {"config": config, "words": _RUN.sub(" ", query), "phrases": phrases}
+
+
+@cache
+def _tsqueries() -> Select[str]:
+    """Selects the terms of a query: of its words and of its phrases."""
+    config = cast(bindparam("config"), REGCONFIG)
+    words = func.unnest(func.to_tsvector(config, _spaced(bindparam("words")))).table_valued("lexeme")
+    phrase = _table(text=bindparam("phrases", type_=ARRAY(TEXT)))
+    of_phrase = cast(func.phraseto_tsquery(config, _spaced(phrase.c.text)), TEXT)
     terms = union(select(func.quote_literal(words.c.lexeme).label("tsquery")), select(of_phrase)).subquery()
     is_phrase = terms.c.tsquery.contains("<")
     longest_first = (is_phrase.desc(), func.length(terms.c.tsquery).desc(), terms.c.tsquery)
@@ -202,10 +211,6 @@ def _spaced(content: Any) -> ColumnElement[str]:
     """`content` with a space for each separator, and around each character of unspaced scripts."""
     spaces = " " * len(_SEPARATORS)
     return func.regexp_replace(func.translate(content, _SEPARATORS, spaces), f"([{_UNSPACED}])", r" \1 ", "g")
-
-
-def _config(name: str) -> ColumnElement[str]:
-    return cast(name, REGCONFIG)
 
 
 def _array(kind: Any, values: Sequence[Any]) -> ColumnElement[Any]:
