@@ -1,4 +1,4 @@
-"""Bearer keys: who is asking."""
+"""Keys: who is asking."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
@@ -14,9 +14,12 @@ _SHOWN_CHARS = 8
 
 
 def key_of(request: HTTPConnection) -> str | None:
-    """The key that a request carries as a bearer token (RFC 6750, section 2.1), if it carries one."""
+    """The key that a request carries, if it carries one: as a bearer token (RFC 6750, section 2.1), or in `api-key`, as
+    Azure has it."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() or None if scheme.lower() == "bearer" else None
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    return request.headers.get("api-key", "").strip() or None
 
 
 async def project_of(session: AsyncSession, key: str | None) -> str:

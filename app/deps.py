@@ -28,10 +28,6 @@ _NO_BETA = (
     "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
     "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
 )
-_V1_BETA = (
-    "The v1 Assistants API has been deprecated. Please try again by setting the header 'OpenAI-Beta: assistants=v2'. "
-    "See the migration guide for more information: https://platform.openai.com/docs/assistants/migration."
-)
 
 
 async def get_settings(request: Request) -> Settings:
@@ -130,12 +126,13 @@ KnownProjectDep = Annotated[str, Depends(get_known_project)]
 async def require_beta(
     _: ProjectDep, openai_beta: Annotated[list[str] | None, Header(include_in_schema=False)] = None
 ) -> None:
-    """Lets only requests for v2 of the Assistants API through, after their key (contract, section 1.1)."""
+    """Lets only requests for v2 of the Assistants API through, after their key (contract, section 1.1).
+
+    Those for v1 have been translated before they come here: app.v1.
+    """
     tokens = {token.strip() for line in openai_beta or () for token in line.split(",")}
-    if "assistants=v2" in tokens:
-        return
-    message = _V1_BETA if "assistants=v1" in tokens else _NO_BETA
-    raise InvalidRequest(message, code="invalid_beta")
+    if "assistants=v2" not in tokens:
+        raise InvalidRequest(_NO_BETA, code="invalid_beta")
 
 
 RequireBeta = Depends(require_beta)

@@ -16,6 +16,10 @@ from app.errors import InvalidRequest
 #: Deeper than any JSON schema of a function, and far from what Python's own recursion can bear.
 MAX_DEPTH: Final = 128
 
+#: In the scope of a request, where its body is to be translated before it is validated: a function of the JSON value,
+#: which may raise InvalidRequest.
+TRANSLATION: Final = "locum.translation"
+
 _Path = tuple[str | int, ...]
 
 
@@ -85,7 +89,9 @@ class _JsonRequest(Request):
 
     async def json(self) -> Any:
         try:
-            return parse(self._body)
+            value = parse(self._body)
+            translate: Callable[[Any], Any] | None = self.scope.get(TRANSLATION)
+            return value if translate is None else translate(value)
         except InvalidRequest as error:
             return Unreadable(error)
 

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
 from app import collector, handlers, openapi
+from app.azure import AzurePaths
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
@@ -40,9 +41,13 @@ from app.settings import Settings
 from app.signals import Signals
 from app.storage import create_storage
 from app.sweeper import sweep_for_ever
+from app.v1 import routes as v1
+from app.v1.middleware import V1Edge
 
+#: Those of v1 before those of v2 at the same paths: they see only what was asked of v1.
 #: `runs` before `threads`: `/threads/runs` is no thread.
 _ROUTERS = (
+    v1,
     assistants,
     runs,
     run_steps,
@@ -70,7 +75,12 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
-        middleware=[Middleware(RequestContext), Middleware(BodyLimit, settings=settings)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(AzurePaths),
+            Middleware(BodyLimit, settings=settings),
+            Middleware(V1Edge),
+        ],
     )
     app.state.settings = settings
     handlers.install(app)

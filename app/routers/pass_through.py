@@ -10,6 +10,7 @@ import orjson
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
+from app.azure import DEPLOYMENT
 from app.backends.failures import ServerError, failure_of_connection
 from app.backends.routing import NoBackend, Upstream
 from app.backends.server import ModelServer, beginning
@@ -37,6 +38,8 @@ async def asked_model(request: Request) -> dict[str, Any]:
         raise InvalidRequest("We could not parse the JSON body of your request.") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The JSON body of your request must be an object.")
+    if body.get("model") is None and DEPLOYMENT in request.scope:
+        body["model"] = request.scope[DEPLOYMENT]
     if not isinstance(body.get("model"), str) or not body["model"]:
         raise InvalidRequest("You must provide a model parameter.", param="model", code="missing_required_parameter")
     return body

@@ -65,7 +65,7 @@ def test_the_key_is_looked_at_before_everything_else(bare: httpx2.Client) -> Non
     [
         (None, "You must provide the 'OpenAI-Beta' header"),
         ("realtime=v1", "You must provide the 'OpenAI-Beta' header"),
-        ("assistants=v1", "The v1 Assistants API has been deprecated."),
+        ("assistants=v3", "You must provide the 'OpenAI-Beta' header"),
     ],
 )
 def test_without_the_beta_header(locum: Locum, bare: httpx2.Client, path: str, header: str | None, words: str) -> None:

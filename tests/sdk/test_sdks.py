@@ -1,4 +1,4 @@
-"""Every scenario through the official clients: Python's newest, an old one of Python, Node's."""
+"""Every scenario through the official clients: Python's newest, old ones of Python, Node's."""
 
 import sys
 import venv
@@ -13,17 +13,19 @@ from tests.sdk.installing import run
 ROOT = Path(__file__).parents[2]
 #: The last of 1.x.
 OLD_PYTHON_CLIENT = "openai==1.109.1"
+#: The last that spoke version 1 of the Assistants API, with the scenarios it can play; and one of its first weeks.
+V1_CLIENTS = [("openai==1.20.0", 7), ("openai==1.3.9", 4)]
 
 #: The clients are installed from their registries.
 pytestmark = pytest.mark.timeout(300)
 
 
-def play(*command: str | Path, cwd: Path, locum: Locum, backend: CompletionBackend) -> None:
-    """Runs the scenarios; each of them must have been played."""
+def play(*command: str | Path, cwd: Path, locum: Locum, backend: CompletionBackend, scenarios: int = 21) -> None:
+    """Runs the scenarios; each of them must have been played, and there must be so many at least."""
     where = ["--base-url", locum.base_url, "--api-key", locum.new_project(), "--backend", backend.origin]
     version, *lines = run(*command, *where, cwd=cwd).splitlines()
     assert version.startswith("openai ")
-    assert len(lines) > 20
+    assert len(lines) >= scenarios
     assert [line for line in lines if not line.endswith(" ... ok")] == []
 
 
@@ -33,15 +35,27 @@ def play_in_python(python: str | Path, locum: Locum, backend: CompletionBackend)
     play(python, *quiet, "-m", "tests.sdk.python_client", cwd=ROOT, locum=locum, backend=backend)
 
 
+def installed(folder: Path, *packages: str) -> Path:
+    """The Python of a new environment with these packages."""
+    venv.create(folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+    run(*pip, "install", "--quiet", *packages, cwd=folder)
+    return python
+
+
 def test_newest_python(locum: Locum, backend: CompletionBackend) -> None:
     play_in_python(sys.executable, locum, backend)
 
 
 def test_old_python(locum: Locum, backend: CompletionBackend, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", OLD_PYTHON_CLIENT, cwd=tmp_path)
-    play_in_python(python, locum, backend)
+    play_in_python(installed(tmp_path, OLD_PYTHON_CLIENT), locum, backend)
+
+
+@pytest.mark.parametrize(("package", "scenarios"), V1_CLIENTS)
+def test_python_of_v1(package: str, scenarios: int, locum: Locum, backend: CompletionBackend, tmp_path: Path) -> None:
+    python = installed(tmp_path, package, "httpx<0.28")
+    play(python, "-m", "tests.sdk.v1_client", cwd=ROOT, locum=locum, backend=backend, scenarios=scenarios)
 
 
 def test_node(locum: Locum, backend: CompletionBackend, node_folder: Path) -> None:
