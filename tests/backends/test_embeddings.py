@@ -105,7 +105,8 @@ async def test_a_request_has_no_more_tokens_than_openai_takes(
 ) -> None:
     backend.script(model, lambda body: Turn(body=_data(*([[1.0]] * len(body["input"])))), repeat=True)
     await make(embeddings_window=100_000).embed(["a" * 90_000] * 5)
-    assert [len(body["input"]) for body in backend.requests(model)] == [2, 2, 1]
+    # They are under way together, and may come in any order.
+    assert sorted(len(body["input"]) for body in backend.requests(model)) == [1, 2, 2]
 
 
 async def test_a_long_text_is_windowed_and_averaged(make: Make, backend: CompletionBackend, model: str) -> None:

@@ -58,5 +58,5 @@ async def test_a_wrong_key_and_an_absent_server_are_outages(s3: S3Server) -> Non
 
 @pytest.mark.parametrize("url", ["http://bucket/x", "s3:///prefix", "bucket/prefix"])
 def test_a_url_that_is_none_of_s3_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="LOCUM_STORAGE_URL must be s3://bucket/prefix"):
+    with pytest.raises(ValueError, match="s3://"):
         create_storage(Settings(storage_url=url))
