@@ -233,7 +233,8 @@ class EventLog:
                 if name == self._wake_key:
                     woken = entries[-1][0].decode()
                 else:
-                    self._deliver(name.removeprefix("locum:run:").removesuffix(":events"), entries)
+                    run_id = name.removeprefix("locum:run:").removesuffix(":events")
+                    self._deliver(run_id, places[run_id], entries)
 
     def _places(self) -> dict[str, Place]:
         places = {}
@@ -243,10 +244,15 @@ class EventLog:
                 places[run_id] = min(waiting)
         return places
 
-    def _deliver(self, run_id: str, raw: list[tuple[bytes, Any]]) -> None:
+    def _deliver(self, run_id: str, after: Place, raw: list[tuple[bytes, Any]]) -> None:
+        """Hands what was read behind `after` to the run's followers.
+
+        One that joined, or made room, while the answer was under way may be before that place: to it this would be a
+        gap. The next look reads from where it is.
+        """
         entries = _entries(raw)
         for follower in self._subscriptions.get(run_id, ()):
-            if not follower.is_full:
+            if follower.place >= after and not follower.is_full:
                 follower.put(entries)
 
 

@@ -37,6 +37,8 @@ from tests.stack import run_stack
 _SIZES: Final = (10_000, 100_000)
 _MILLION: Final = 1_000_000
 _DOCUMENTATION: Final = 1_200_000
+#: Seconds: a small model on a busy machine takes its time.
+_PATIENCE: Final = 600
 _PARTS: Final = ("recall", "cost", "ingestion", "quality")
 
 
@@ -59,6 +61,7 @@ async def surroundings(locum: Locum, embeddings_url: str) -> AsyncIterator[Surro
         database_url=locum.database_url,
         embeddings_url=embeddings_url,
         embeddings_model=minilm.NAME,
+        backend_idle_timeout=_PATIENCE,
     )
     engine = create_engine(settings)
     backends = Backends(settings)
@@ -105,6 +108,7 @@ def main() -> None:
             "LOCUM_LOG_LEVEL": "warning",
             "LOCUM_SWEEP_SECONDS": "2",
             "LOCUM_INGESTION_LEASE_SECONDS": "30",
+            "LOCUM_BACKEND_IDLE_TIMEOUT": str(_PATIENCE),
             "LOCUM_EMBEDDINGS_URL": url,
             "LOCUM_EMBEDDINGS_MODEL": minilm.NAME,
         }

@@ -21,6 +21,7 @@ AfterCommit = Callable[[], Awaitable[None]]
 _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"
 _IDLE_SECONDS: Final = 1.0
+_SHORTEST_PATIENCE: Final = 2.0
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -29,7 +30,10 @@ def create_engine(settings: Settings) -> AsyncEngine:
     async def connect() -> asyncpg.Connection:
         # asyncpg reads the URL itself: it knows libpq's parameters (sslmode, application_name), SQLAlchemy does not.
         try:
-            return await asyncpg.connect(settings.required_database_url, timeout=settings.database_pool_timeout)
+            connection = await asyncpg.connect(settings.required_database_url, timeout=settings.database_pool_timeout)
+            # By a statement: a pooler in front of Postgres may refuse parameters at the start.
+            await connection.execute(f"SET idle_in_transaction_session_timeout = {_patience_ms(settings)}")
+            return connection
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise OperationalError("connect", None, error) from error
 
@@ -44,6 +48,15 @@ def create_engine(settings: Settings) -> AsyncEngine:
     )
     _test_idle_connections(engine)
     return engine
+
+
+def _patience_ms(settings: Settings) -> int:
+    """How long Postgres waits for a process in the middle of a transaction.
+
+    One that was stopped or cut off there holds its locks (those of the rows it claimed, that of the sweep) in the way
+    of all others. No transaction waits for anything but Postgres, so one as silent as a lost worker belongs to one.
+    """
+    return round(1000 * max(settings.run_lease_seconds, _SHORTEST_PATIENCE))
 
 
 def _json(value: object) -> str:
