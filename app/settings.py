@@ -172,7 +172,7 @@ class Settings(SandboxSettings):
     download_all_files: bool = Field(default=True, description="also those of purpose assistants, which OpenAI refuses")
 
     # Vector stores.
-    ingestion_concurrency: int = Field(2, ge=1, description="files at once, of one ingestion worker")
+    ingestion_concurrency: int = Field(3, ge=1, description="files at once, of one ingestion worker")
     ingestion_lease_seconds: float = Field(30, gt=0, description="a worker silent for so long has lost its files")
     ingestion_tries: int = Field(4, ge=1, description="before a file whose ingestion breaks is failed")
     parser_seconds: float = Field(300, gt=0, description="to parse one file")

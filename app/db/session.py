@@ -33,9 +33,9 @@ def create_engine(settings: Settings) -> AsyncEngine:
             connection = await asyncpg.connect(settings.required_database_url, timeout=settings.database_pool_timeout)
             # By a statement: a pooler in front of Postgres may refuse parameters at the start.
             await connection.execute(f"SET idle_in_transaction_session_timeout = {_patience_ms(settings)}")
-            return connection
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise OperationalError("connect", None, error) from error
+        return connection
 
     engine = create_async_engine(
         "postgresql+asyncpg://",

@@ -21,8 +21,8 @@ async def search_vector_store(
     settings: SettingsDep,
 ) -> SearchResultsPage:
     async with autocommit(sessions) as session:
-        await vector_stores.require_usable(session, project, [vector_store_id])
-        await vector_stores.touch(session, [vector_store_id])
+        usable = await vector_stores.require_usable(session, project, [vector_store_id])
+        await vector_stores.touch(session, usable)
     ranking = body.ranking_options or SearchRanking()
     hits = await vector_search.search(
         sessions,

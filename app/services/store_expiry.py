@@ -1,6 +1,6 @@
 """How long vector stores live: so many days from when they were last used (contract, section 9)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, delete, func, or_, select, text, update
@@ -33,17 +33,21 @@ def be_active(store: VectorStore) -> None:
     store.expires_at = expiry(store.expires_after, store.last_active_at)
 
 
-async def touch(session: AsyncSession, store_ids: Sequence[str]) -> None:
+async def touch(session: AsyncSession, stores: Iterable[VectorStore]) -> None:
     """Notes that stores are being used. An expired one stays so.
 
     Nobody waits here: times are told in seconds, so whoever touches a store at this moment does it for all.
     """
     at = now()
+    while_ago = at - timedelta(seconds=1)
+    stale = [store.id for store in stores if store.last_active_at < while_ago]
+    if not stale:
+        return
     older = (
         select(VectorStore.id)
         .where(
-            VectorStore.id.in_(list(store_ids)),
-            VectorStore.last_active_at < at - timedelta(seconds=1),
+            VectorStore.id.in_(stale),
+            VectorStore.last_active_at < while_ago,
             or_(VectorStore.expires_at.is_(None), VectorStore.expires_at > at),
         )
         .with_for_update(skip_locked=True, key_share=True)

@@ -126,7 +126,7 @@ async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
         )
     )
     usable = await vector_stores.require_usable(session, run.project_id, [id_ for id_ in wanted if id_ in found])
-    await vector_stores.touch(session, [store.id for store in usable])
+    await vector_stores.touch(session, usable)
     return [store.id for store in usable]
 
 
