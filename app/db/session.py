@@ -8,8 +8,9 @@ from typing import Any, Final
 import asyncpg
 import orjson
 from sqlalchemy import event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -22,6 +23,8 @@ _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"
 _IDLE_SECONDS: Final = 1.0
 _SHORTEST_PATIENCE: Final = 2.0
+#: With these Postgres ends a connection: a transaction was silent for too long, or the server is going away.
+_FAREWELLS: Final = ("25P03", "57P")
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -47,6 +50,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.database_pool_timeout,
     )
     _test_idle_connections(engine)
+    _name_lost_connections(engine)
     return engine
 
 
@@ -83,6 +87,32 @@ def _test_idle_connections(engine: AsyncEngine) -> None:
         except dialect.loaded_dbapi.Error as error:
             # The pool takes this for: get another connection.
             raise DisconnectionError from error
+
+
+def _name_lost_connections(engine: AsyncEngine) -> None:
+    """Has the loss of a connection raised as an OperationalError, whatever the last words on it were.
+
+    SQLAlchemy takes most of asyncpg's errors for a bare DBAPIError. And where Postgres ends a connection at the moment
+    at which it is asked something, asyncpg complains of its own state.
+    """
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def name(context: ExceptionContext) -> None:
+        error = context.sqlalchemy_exception
+        if not isinstance(error, DBAPIError) or not (context.is_disconnect or _is_loss(context.original_exception)):
+            return
+        # The pool gives the connection up.
+        context.is_disconnect = True
+        if not isinstance(error, (OperationalError, InterfaceError)):
+            raise OperationalError(
+                context.statement, None, context.original_exception, connection_invalidated=True
+            ) from context.original_exception
+
+
+def _is_loss(error: BaseException) -> bool:
+    return isinstance(error, AsyncAdapt_asyncpg_dbapi.InternalClientError) or (
+        getattr(error, "sqlstate", None) or ""
+    ).startswith(_FAREWELLS)
 
 
 def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:

@@ -27,8 +27,10 @@ from app.backends.base import BackendFailure
 from app.backends.embeddings import Vector
 from app.db.session import transaction
 from app.errors import NotFound
+from app.models import File
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
 from app.services.ingestion_claims import Claim, FileLost
+from app.storage import BytesMissing
 from workers.ingestion.chunking import Piece, chunk
 from workers.ingestion.kinds import kind_of
 from workers.ingestion.lease import Lease, Stopping
@@ -137,10 +139,19 @@ class Ingestion:
                 raise FileLost from None
         with tempfile.TemporaryDirectory(prefix="locum-") as folder:
             path = Path(folder, "file")
+            await self._fetch(file, path)
+            return await parse(path, kind, self._settings)
+
+    async def _fetch(self, file: File, path: Path) -> None:
+        try:
             with await asyncio.to_thread(path.open, "wb") as out:
                 async for data in files.read(self._process.storage, file):
                     await asyncio.to_thread(out.write, data)
-            return await parse(path, kind, self._settings)
+        except BytesMissing:
+            # As a rule the file has been deleted since its row was read.
+            async with transaction(self._process.sessions) as session:
+                await ingestion_claims.hold(session, self._claim)
+            raise
 
     async def _copy(self, document_id: int, start: int) -> int:
         """Copies the chunks from position `start` on from where the same are; gives the position it came to."""
