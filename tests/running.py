@@ -103,6 +103,20 @@ class Locum:
         self.processes[name] = process
         return process
 
+    def start_sandbox(self) -> None:
+        """Starts the sandbox host; returns when it can run code."""
+        process = self.start("sandbox", "sandbox")
+        url = f"{self.environment['LOCUM_SANDBOX_URL']}/healthz"
+
+        def is_ready() -> bool:
+            if process.poll() is not None:
+                raise RuntimeError((self.logs / "sandbox.log").read_text())
+            with contextlib.suppress(httpx2.TransportError):
+                return httpx2.get(url, timeout=5).status_code == 200
+            return False
+
+        wait_for(is_ready, "the sandbox host", _START_SECONDS)
+
     def stop(self, name: str, signal_number: int = signal.SIGTERM) -> int:
         """Ends a process and all its children; gives its exit status."""
         process = self.processes.pop(name)
@@ -115,14 +129,18 @@ class Locum:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def wait_until_ready(self) -> None:
-        """Returns when /readyz says so. Raises with the ends of the logs if it does not in time."""
+        """Returns when /readyz says so of all but the sandbox host, which tests start that need it.
+
+        Raises with the ends of the logs if it does not in time.
+        """
 
         def is_ready() -> bool:
             for name, process in self.processes.items():
                 if process.poll() is not None:
                     raise RuntimeError(f"{name} has ended with status {process.returncode}")
             with contextlib.suppress(httpx2.TransportError):
-                return httpx2.get(f"{self.origin}/readyz", timeout=5).status_code == 200
+                checks = httpx2.get(f"{self.origin}/readyz", timeout=5).json()["checks"]
+                return all(check["ok"] for part, check in checks.items() if part != "sandbox")
             return False
 
         try:

@@ -210,6 +210,8 @@ def test_doctor_names_what_is_wrong(command: Command, tmp_path: Path) -> None:
         "LOCUM_DATABASE_URL": "postgresql://locum:hunter2@127.0.0.1:1/locum",
         "LOCUM_REDIS_URL": "redis://:hunter2@127.0.0.1:1/0",
         "LOCUM_BACKEND_URL": "http://127.0.0.1:1/v1",
+        "LOCUM_SANDBOX_URL": "http://127.0.0.1:1",
+        "LOCUM_SANDBOX_TOKEN": "hunter2" * 4,
         "LOCUM_DATA_DIR": str(tmp_path),
     }
     done = command("doctor", **settings)
@@ -225,6 +227,7 @@ def test_doctor_names_what_is_wrong(command: Command, tmp_path: Path) -> None:
         "worker": "WRONG",
         "ingestion": "WRONG",
         "embeddings": "WRONG",
+        "sandbox": "WRONG",
         "backend": "WRONG",
     }
     assert "hunter2" not in done.stdout + done.stderr

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import sandbox_host
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
@@ -158,6 +159,14 @@ async def _embeddings(settings: Settings) -> str:
     return f"{settings.embeddings_model}, {len(vector)} dimensions"
 
 
+async def _sandbox(settings: Settings) -> str:
+    if settings.sandbox_url is None:
+        return "none: LOCUM_SANDBOX_URL is not set, and code_interpreter is refused"
+    if problem := await sandbox_host.probe(settings):
+        raise Wrong(problem)
+    return settings.sandbox_url
+
+
 async def _backend(settings: Settings, name: str) -> str:
     if not name:
         raise MissingSetting("LOCUM_BACKEND_URL")
@@ -180,4 +189,5 @@ _CHECKS: dict[str, Check] = {
     "worker": _workers,
     "ingestion": _ingestion,
     "embeddings": _embeddings,
+    "sandbox": _sandbox,
 }

@@ -10,11 +10,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import sandbox_host
 from app.backends.routing import Backends
 from app.db import migrate
 from app.db.session import Sessions, transaction
-from app.deps import BackendsDep, RedisDep, SessionsDep
+from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep
 from app.queue import INGESTION_QUEUE, live_workers
+from app.settings import MissingSetting
 
 router = APIRouter(tags=["Health"])
 
@@ -73,7 +75,9 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, response: Response) -> Readiness:
+async def readyz(
+    sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, settings: SettingsDep, response: Response
+) -> Readiness:
     """Asks all parts, side by side; 503 if one of them is not there."""
     checks = Checks(sessions, redis, backends)
     parts = {
@@ -84,6 +88,8 @@ async def readyz(sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, 
         "backend": checks.backend(),
         "embeddings": checks.embeddings(),
     }
+    if settings.sandbox_url is not None:
+        parts["sandbox"] = sandbox_host.probe(settings)
     found = dict(zip(parts, await asyncio.gather(*map(_check, parts.values())), strict=True))
     ready = all(check.ok for check in found.values())
     if not ready:
@@ -97,6 +103,6 @@ async def _check(part: Awaitable[str | None]) -> Check:
             detail = await part
     except TimeoutError:
         detail = f"no answer within {_SECONDS:g} seconds"
-    except (SQLAlchemyError, RedisError, OSError) as error:
+    except (SQLAlchemyError, RedisError, MissingSetting, OSError) as error:
         detail = str(error).partition("\n")[0] or type(error).__name__
     return Check(ok=detail is None, detail=detail)

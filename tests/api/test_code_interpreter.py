@@ -13,6 +13,8 @@ from openai.types.beta.threads import Message, Run
 from openai.types.beta.threads.runs import CodeInterpreterToolCall
 from PIL import Image
 
+from app.sandbox_host import probe
+from tests.api.test_errors import settings_of
 from tests.api.test_functions import TIME
 from tests.api.test_runs import wait_until
 from tests.api.test_streaming import events_of
@@ -33,24 +35,21 @@ def code(text: str) -> Call:
 @pytest.fixture(scope="module", autouse=True)
 def _sandbox(locum: Locum) -> Iterator[None]:
     """The sandbox host, for as long as these tests run."""
-    start_sandbox(locum)
+    locum.start_sandbox()
     yield
     if "sandbox" in locum.processes:
         locum.stop("sandbox")
 
 
-def start_sandbox(locum: Locum) -> None:
-    """Starts the sandbox host; returns when it can run code."""
-    process = locum.start("sandbox", "sandbox")
+def test_the_host_is_a_part_of_readiness(locum: Locum) -> None:
+    checks = httpx2.get(f"{locum.origin}/readyz").json()["checks"]
+    assert checks["sandbox"] == {"ok": True, "detail": None}
 
-    def is_ready() -> bool:
-        assert process.poll() is None, (locum.logs / "sandbox.log").read_text()
-        try:
-            return httpx2.get(f"{locum.environment['LOCUM_SANDBOX_URL']}/healthz", timeout=5).status_code == 200
-        except httpx2.TransportError:
-            return False
 
-    wait_for(is_ready, "the sandbox host", 60)
+async def test_a_host_with_another_token_is_told(locum: Locum) -> None:
+    url = locum.environment["LOCUM_SANDBOX_URL"]
+    settings = settings_of(locum, sandbox_url=url, sandbox_token="another-" * 4)
+    assert await probe(settings) == f"{url} has another LOCUM_SANDBOX_TOKEN"
 
 
 def ask(client: OpenAI, model: str, tools: Any = (CODE,), **options: Any) -> Run:
@@ -241,7 +240,7 @@ def test_a_host_that_is_gone_is_a_tool_error_and_one_that_is_back_serves_again(
     assert run.status == "completed", run.last_error
     assert "cannot be reached" in logs(calls(client, run)[0])
     assert "cannot be reached" in told(backend, model)
-    start_sandbox(locum)
+    locum.start_sandbox()
     client.beta.threads.messages.create(run.thread_id, role="user", content="Now?")
     again = client.beta.threads.runs.create_and_poll(thread_id=run.thread_id, assistant_id=run.assistant_id)
     assert logs(calls(client, again)[0]) == "2\n"

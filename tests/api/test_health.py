@@ -19,10 +19,20 @@ def test_alive(locum: Locum) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_ready(locum: Locum) -> None:
-    answer = httpx2.get(f"{locum.origin}/readyz")
+async def test_ready(locum: Locum) -> None:
+    async with started(create_app(settings_of(locum))) as client:
+        answer = await client.get("http://locum.test/readyz")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ready", "checks": {part: {"ok": True, "detail": None} for part in PARTS}}
+
+
+async def test_a_sandbox_host_is_asked_for_where_one_is_set(locum: Locum) -> None:
+    unused_host = f"http://127.0.0.1:{free_port()}"
+    async with started(create_app(settings_of(locum, sandbox_url=unused_host, sandbox_token="t" * 32))) as client:
+        answer = await client.get("http://locum.test/readyz")
+    assert answer.status_code == 503
+    assert [part for part, check in answer.json()["checks"].items() if not check["ok"]] == ["sandbox"]
+    assert unused_host in answer.json()["checks"]["sandbox"]["detail"]
 
 
 @pytest.mark.parametrize(

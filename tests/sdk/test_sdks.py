@@ -2,6 +2,7 @@
 
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,15 @@ V1_CLIENTS = [("openai==1.20.0", 7), ("openai==1.3.9", 4)]
 pytestmark = pytest.mark.timeout(300)
 
 
-def play(*command: str | Path, cwd: Path, locum: Locum, backend: CompletionBackend, scenarios: int = 21) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _sandbox(locum: Locum) -> Iterator[None]:
+    """The sandbox host, for as long as these tests run."""
+    locum.start_sandbox()
+    yield
+    locum.stop("sandbox")
+
+
+def play(*command: str | Path, cwd: Path, locum: Locum, backend: CompletionBackend, scenarios: int = 23) -> None:
     """Runs the scenarios; each of them must have been played, and there must be so many at least."""
     where = ["--base-url", locum.base_url, "--api-key", locum.new_project(), "--backend", backend.origin]
     version, *lines = run(*command, *where, cwd=cwd).splitlines()

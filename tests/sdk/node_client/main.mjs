@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Bench } from './bench.mjs';
+import * as codeInterpreter from './code_interpreter.mjs';
 import * as endpoints from './endpoints.mjs';
 import * as errors from './errors.mjs';
 import * as functions from './functions.mjs';
@@ -19,7 +20,7 @@ const bench = new Bench(values['base-url'], values['api-key'], values.backend);
 const manifest = new URL('./node_modules/openai/package.json', import.meta.url);
 
 console.log(`openai ${JSON.parse(readFileSync(manifest)).version}`);
-for (const module of [objects, errors, runs, streams, functions, retrieval, endpoints]) {
+for (const module of [objects, errors, runs, streams, functions, retrieval, codeInterpreter, endpoints]) {
   for (const [name, scenario] of module.scenarios) {
     process.stdout.write(`${name} ... `);
     await scenario(bench);

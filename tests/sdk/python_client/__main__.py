@@ -6,10 +6,10 @@ import argparse
 
 import openai
 
-from tests.sdk.python_client import endpoints, errors, functions, objects, retrieval, runs, streams
+from tests.sdk.python_client import code_interpreter, endpoints, errors, functions, objects, retrieval, runs, streams
 from tests.sdk.python_client.bench import Bench
 
-MODULES = (objects, errors, runs, streams, functions, retrieval, endpoints)
+MODULES = (objects, errors, runs, streams, functions, retrieval, code_interpreter, endpoints)
 
 
 def main() -> None:
