@@ -11,22 +11,32 @@ const WRITE = "table.to_excel('/mnt/data/sales.xlsx', index=False)";
 const LINK = 'sandbox:/mnt/data/sales.xlsx';
 const TOOLS = [{ type: 'code_interpreter' }];
 
-const call = (code) => ({ tool_calls: [{ name: 'code_interpreter', arguments: { code } }] });
+const calls = (...codes) => ({
+  tool_calls: codes.map((code) => ({ name: 'code_interpreter', arguments: { code } })),
+});
 
-/** Puts together what is run and what comes of it, call by call. */
+/**
+ * Puts together what is run and what comes of it, by the id of the call. The client tells of a call as created whenever
+ * its pieces begin to come again: of several calls in one step first what is run, then what comes of it.
+ */
 function follow(stream) {
-  const seen = { inputs: [], logs: [], images: 0, done: [], charts: [] };
-  stream.on('toolCallCreated', ({ code_interpreter }) => seen.inputs.push(code_interpreter.input ?? ''));
-  stream.on('toolCallDelta', ({ code_interpreter }) => {
-    seen.inputs[seen.inputs.length - 1] += code_interpreter.input ?? '';
-    for (const output of code_interpreter.outputs ?? []) {
-      if (output.type === 'logs') seen.logs.push(output.logs);
-      else seen.images += 1;
-    }
+  const seen = { pieces: new Map(), done: new Map(), charts: [] };
+  stream.on('toolCallCreated', ({ id, code_interpreter }) => {
+    if (!seen.pieces.has(id)) seen.pieces.set(id, code_interpreter.input);
   });
-  stream.on('toolCallDone', ({ code_interpreter }) => seen.done.push(code_interpreter.input));
+  stream.on('toolCallDelta', ({ code_interpreter }, { id }) => {
+    seen.pieces.set(id, seen.pieces.get(id) + (code_interpreter.input ?? ''));
+  });
+  stream.on('toolCallDone', ({ id, code_interpreter }) => seen.done.set(id, code_interpreter));
   stream.on('imageFileDone', ({ file_id }) => seen.charts.push(file_id));
   return seen;
+}
+
+/** The calls as they were in the end, in the order of their beginnings. */
+function callsOf({ pieces, done }) {
+  const ended = [...pieces.keys()].map((id) => done.get(id));
+  assert.deepEqual([...pieces.values()], ended.map(({ input }) => input));
+  return ended;
 }
 
 async function bytesOf(client, fileId) {
@@ -37,7 +47,7 @@ async function aTableBecomesAChartAndAWorkbook(bench) {
   const { client } = bench;
   const { runs, messages } = client.beta.threads;
   const table = await client.files.create({ file: await toFile(Buffer.from(TABLE), 'sales.csv'), purpose: 'assistants' });
-  const model = await bench.model(call(READ), call(DRAW), call(WRITE), {
+  const model = await bench.model(calls(READ, DRAW, WRITE), {
     text: ['The chart, and [the ', `workbook](${LINK.slice(0, 9)}`, LINK.slice(9), ').'],
   });
   const assistant = await client.beta.assistants.create({ model, tools: TOOLS });
@@ -49,33 +59,37 @@ async function aTableBecomesAChartAndAWorkbook(bench) {
   const seen = follow(stream);
   const [message] = await stream.finalMessages();
   assert.equal((await stream.finalRun()).status, 'completed');
-  assert.deepEqual(seen.inputs, [READ, DRAW, WRITE]);
-  assert.deepEqual(seen.done, seen.inputs);
-  assert.equal(seen.logs.join(''), '42\n');
-  assert.equal(seen.images, 1);
+  const [read, draw, write] = callsOf(seen);
+  assert.deepEqual([read.input, draw.input, write.input], [READ, DRAW, WRITE]);
+  assert.deepEqual(read.outputs.map(({ type, logs }) => [type, logs]), [['logs', '42\n']]);
+  const images = draw.outputs.filter(({ type }) => type === 'image').map(({ image }) => image.file_id);
   const [chart, text] = message.content;
-  assert.deepEqual(seen.charts, [chart.image_file.file_id]);
-  const png = await bytesOf(client, chart.image_file.file_id);
+  assert.deepEqual(seen.charts, images);
+  assert.deepEqual([chart.image_file.file_id], images);
+  const png = await bytesOf(client, images[0]);
   assert.equal(png.subarray(1, 4).toString(), 'PNG');
   assert.equal(png.subarray(-8, -4).toString(), 'IEND');
   const [{ type, start_index, end_index, file_path }] = text.text.annotations;
   assert.deepEqual([type, text.text.value.slice(start_index, end_index)], ['file_path', LINK]);
   const workbook = await bytesOf(client, file_path.file_id);
   assert.equal(workbook.subarray(0, 2).toString(), 'PK');
-  const stored = (await all(messages.list(thread.id))).filter(({ role }) => role === 'assistant');
-  assert.deepEqual(stored.map(({ content }) => content), [message.content]);
+  const [stored] = await all(messages.list(thread.id));
+  assert.deepEqual(stored.content.map(({ type }) => type), ['image_file', 'text']);
+  assert.equal(stored.content[1].text.value, text.text.value);
+  assert.equal(stored.content[1].text.annotations[0].file_path.file_id, file_path.file_id);
 }
 
 async function variablesStayFromRunToRun(bench) {
   const { runs } = bench.client.beta.threads;
-  const model = await bench.model(call('kept = 20'), { text: 'Kept.' }, call('print(kept + 1)'), { text: '21.' });
+  const model = await bench.model(calls('kept = 20'), { text: 'Kept.' }, calls('print(kept + 1)'), { text: '21.' });
   const { assistant_id, thread_id } = await bench.ready(model, { tools: TOOLS });
   const first = await runs.createAndPoll(thread_id, { assistant_id }, { pollIntervalMs: 50 });
   assert.equal(first.status, 'completed');
   const stream = runs.stream(thread_id, { assistant_id });
   const seen = follow(stream);
   const { id } = await stream.finalRun();
-  assert.deepEqual([seen.inputs, seen.logs], [['print(kept + 1)'], ['21\n']]);
+  const [streamed] = callsOf(seen);
+  assert.deepEqual([streamed.input, streamed.outputs[0].logs], ['print(kept + 1)', '21\n']);
   const [step] = await all(runs.steps.list(id, { thread_id, order: 'asc' }));
   assert.deepEqual(step.step_details.tool_calls[0].code_interpreter.outputs, [{ type: 'logs', logs: '21\n' }]);
 }

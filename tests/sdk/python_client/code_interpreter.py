@@ -1,7 +1,5 @@
 """Code that is run in a sandbox: a table read, a chart drawn, a workbook written, variables that stay."""
 
-# ruff: noqa: ARG002 - what a handler is given is the client's to say
-
 import io
 import struct
 import zipfile
@@ -21,44 +19,47 @@ WRITE = "table.to_excel('/mnt/data/sales.xlsx', index=False)"
 LINK = "sandbox:/mnt/data/sales.xlsx"
 
 
-def _call(code: str) -> Json:
-    return {"tool_calls": [{"name": "code_interpreter", "arguments": {"code": code}}]}
+def _calls(*codes: str) -> Json:
+    return {"tool_calls": [{"name": "code_interpreter", "arguments": {"code": code}} for code in codes]}
 
 
 class CodeRecorder(AssistantEventHandler):
-    """Puts together what is run and what comes of it, call by call."""
+    """Puts together what is run and what comes of it, by the id of the call.
+
+    The client tells of a call as created whenever its pieces begin to come again: of several calls in one step first
+    what is run, then what comes of it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.hooks: list[str] = []
-        self.inputs: list[str] = []
-        self.logs: list[str] = []
+        self.pieces: dict[str, str] = {}
+        self.done: dict[str, Any] = {}
         self.charts: list[str] = []
 
     def on_tool_call_created(self, tool_call: Any) -> None:
-        self.hooks.append(f"created: {tool_call.type}")
-        self.inputs.append(tool_call.code_interpreter.input or "")
+        self.pieces.setdefault(tool_call.id, tool_call.code_interpreter.input)
 
     def on_tool_call_delta(self, delta: Any, snapshot: Any) -> None:
-        self.inputs[-1] += delta.code_interpreter.input or ""
-        for output in delta.code_interpreter.outputs or []:
-            self.hooks.append(f"output: {output.type}")
-            if output.type == "logs":
-                self.logs.append(output.logs)
+        self.pieces[snapshot.id] += delta.code_interpreter.input or ""
 
     def on_tool_call_done(self, tool_call: Any) -> None:
-        self.hooks.append(f"done: {tool_call.type}")
-        equal(tool_call.code_interpreter.input, self.inputs[-1])
+        self.done[tool_call.id] = tool_call.code_interpreter
 
     def on_image_file_done(self, image_file: Any) -> None:
         self.charts.append(image_file.file_id)
+
+    @property
+    def calls(self) -> list[Any]:
+        """The calls as they were in the end, in the order of their beginnings."""
+        equal(list(self.pieces.values()), [self.done[call_id].input for call_id in self.pieces])
+        return [self.done[call_id] for call_id in self.pieces]
 
 
 def a_table_becomes_a_chart_and_a_workbook(bench: Bench) -> None:
     client = bench.client
     table = client.files.create(file=("sales.csv", io.BytesIO(TABLE.encode())), purpose="assistants")
     answer = {"text": ["The chart, and [the ", f"workbook]({LINK[:9]}", LINK[9:], ")."]}
-    model = bench.model(_call(READ), _call(DRAW), _call(WRITE), answer)
+    model = bench.model(_calls(READ, DRAW, WRITE), answer)
     code: Any = {"type": "code_interpreter"}
     assistant = client.beta.assistants.create(model=model, tools=[code])
     attached: Any = [{"file_id": table.id, "tools": [code]}]
@@ -70,14 +71,13 @@ def a_table_becomes_a_chart_and_a_workbook(bench: Bench) -> None:
         thread_id=thread.id, assistant_id=assistant.id, event_handler=recorder
     ) as stream:
         message: Any = stream.get_final_messages()[0]
-    equal(recorder.inputs, [READ, DRAW, WRITE])
-    equal("".join(recorder.logs), "42\n")
-    one = ["created: code_interpreter", "done: code_interpreter"]
-    equal([hook for hook in recorder.hooks if not hook.startswith("output")], one * 3)
-    assert "output: image" in recorder.hooks
+    equal([call.input for call in recorder.calls], [READ, DRAW, WRITE])
+    read, draw, _ = [call.outputs for call in recorder.calls]
+    equal([(output.type, output.logs) for output in read], [("logs", "42\n")])
+    (image,) = [output.image.file_id for output in draw if output.type == "image"]
     chart, text = message.content
-    equal(recorder.charts, [chart.image_file.file_id])
-    _opens_as_png(client.files.content(chart.image_file.file_id).read())
+    equal((recorder.charts, chart.image_file.file_id), ([image], image))
+    _opens_as_png(client.files.content(image).read())
     (link,) = text.text.annotations
     equal((link.type, link.text, text.text.value[link.start_index : link.end_index]), ("file_path", LINK, LINK))
     workbook = client.files.content(link.file_path.file_id).read()
@@ -89,17 +89,18 @@ def a_table_becomes_a_chart_and_a_workbook(bench: Bench) -> None:
 
 def variables_stay_from_run_to_run(bench: Bench) -> None:
     client = bench.client
-    model = bench.model(_call("kept = 20"), {"text": "Kept."}, _call("print(kept + 1)"), {"text": "21."})
+    model = bench.model(_calls("kept = 20"), {"text": "Kept."}, _calls("print(kept + 1)"), {"text": "21."})
     assistant_id, thread_id = bench.ready(model, tools=[{"type": "code_interpreter"}])
     runs = client.beta.threads.runs
     equal(runs.create_and_poll(thread_id=thread_id, assistant_id=assistant_id, poll_interval_ms=50).status, "completed")
     recorder = CodeRecorder()
     with runs.stream(thread_id=thread_id, assistant_id=assistant_id, event_handler=recorder) as stream:
         stream.until_done()
-    equal((recorder.inputs, recorder.logs), (["print(kept + 1)"], ["21\n"]))
+    (streamed,) = recorder.calls
     steps: Any = runs.steps.list(stream.get_final_run().id, thread_id=thread_id, order="asc").data
     (call,) = steps[0].step_details.tool_calls
     equal([(output.type, output.logs) for output in call.code_interpreter.outputs], [("logs", "21\n")])
+    equal((streamed.input, streamed.outputs[0].logs), ("print(kept + 1)", "21\n"))
 
 
 def _opens_as_png(data: bytes) -> None:
