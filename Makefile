@@ -33,12 +33,13 @@ format: setup ## ruff, changing the files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint ## every test
-	$(BIN)/pytest
+test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
+	$(if $(DOCKER),scripts/install-test-tools)
+	$(BIN)/pytest $(if $(DOCKER),--docker=$(DOCKER))
 
-test-deployment: setup ## the image and the compose file, on a Docker engine (root on Debian: installed if need be)
+test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools
-	$(BIN)/pytest tests/deployment --deployment
+	$(BIN)/pytest tests/deployment tests/sandbox --docker=required
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead

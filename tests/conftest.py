@@ -104,17 +104,22 @@ def script(backend: CompletionBackend, model: str) -> Callable[..., None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--deployment", action="store_true", help="run the tests that need a Docker engine as well")
+    parser.addoption(
+        "--docker",
+        choices=("no", "able", "required"),
+        default="no",
+        help="the tests on a Docker engine: not at all, where one can be run, or failing where none can",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that start stacks of their own come last, so that the shared one is warm for the others.
 
-    Those on a Docker engine build images for minutes: they have a command of their own.
+    Those on a Docker engine build images for minutes: they are asked for.
     """
     heavy = ("faults", "embedded", "deployment", "sdk")
     items.sort(key=lambda item: any(part in heavy for part in Path(item.path).parts))
-    if not config.getoption("--deployment"):
+    if config.getoption("--docker") == "no":
         for item in items:
             if "engine" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip(reason="needs a Docker engine: make test-deployment"))

@@ -22,7 +22,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host of each kind: bubblewrap as who we are, bubblewrap without any rights, and Docker."""
     kind, settings = request.param, {}
     if kind == "docker":
-        if not request.config.getoption("--deployment"):
+        if request.config.getoption("--docker") == "no":
             pytest.skip("needs a Docker engine: make test-deployment")
         settings = request.getfixturevalue("docker_settings")
     elif kind == "unprivileged" and os.geteuid() != 0:
