@@ -1,7 +1,7 @@
 """The bridge between Celery and asyncio: one event loop in one thread, shared by all tasks of the process.
 
 Celery's threads only wait; whatever they wait for runs on this loop, over one database engine and one connection pool
-(docs/decisions/0004).
+(docs/decisions/0001).
 """
 
 import asyncio

@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from app import collector
 from app.queue import INGESTION_QUEUE, create_celery
@@ -34,6 +34,11 @@ def _start(**_: Any) -> None:
     (queue,) = celery.amqp.queues.consume_from
     process, dispatcher = (_for_ingestion if queue == INGESTION_QUEUE else _for_runs)(loop, queue)
     collector.settle()
+
+    # Not before: whoever hears of the process may ask it to end, and until now a SIGTERM would just kill it.
+    @worker_ready.connect(weak=False)
+    def _announce(**_: Any) -> None:
+        loop.run(process.announce())
 
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:

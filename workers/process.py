@@ -44,8 +44,10 @@ class Process:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._queue_name = queue_name
         self._background: list[asyncio.Task[None]] = []
+        self._announcing: asyncio.Task[None] | None = None
+        self._retired = False
         files = FileSweep(self.sessions, self.storage, self.redis)
-        self.begin(sweep_for_ever(self.sessions, self.queue, files, settings), self._announce_for_ever())
+        self.begin(sweep_for_ever(self.sessions, self.queue, files, settings))
 
     @classmethod
     async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:
@@ -56,8 +58,17 @@ class Process:
         """Begins work that goes on in the background until the process is closed."""
         self._background.extend(asyncio.create_task(coroutine) for coroutine in work)
 
+    async def announce(self) -> None:
+        """Says from now on, until the process retires, that it is there."""
+        if not self._retired:
+            self._announcing = asyncio.create_task(self._announce_for_ever())
+
     async def retire(self) -> None:
         """Says that this process takes no more work."""
+        self._retired = True
+        if self._announcing is not None:
+            self._announcing.cancel()
+            await asyncio.gather(self._announcing, return_exceptions=True)
         try:
             await retire_worker(self.redis, self._name, self._queue_name)
         except RedisError as error:
