@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,11 +17,10 @@ from PIL import Image
 from app.sandbox_host import probe
 from tests.api.test_errors import settings_of
 from tests.api.test_functions import TIME
-from tests.api.test_runs import wait_until
 from tests.api.test_streaming import events_of
 from tests.fakes.completion_backend import CompletionBackend
 from tests.fakes.turns import Call, Turn
-from tests.running import Locum, wait_for
+from tests.running import Locum
 
 Script = Callable[..., None]
 
@@ -218,19 +218,6 @@ def test_code_and_outputs_are_streamed(client: OpenAI, http: httpx2.Client, mode
     assert set(call) == {"id", "type", "code_interpreter"}
 
 
-def test_a_cancel_stops_the_code(client: OpenAI, model: str, script: Script) -> None:
-    script(Turn(tool_calls=[code("import time\nprint('on', flush=True)\ntime.sleep(60)")]), Turn(text="never"))
-    assistant = client.beta.assistants.create(model=model, tools=[CODE])
-    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Wait."}])
-    run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
-    wait_for(lambda: client.beta.threads.runs.steps.list(run.id, thread_id=thread.id).data, "the step", 20)
-    client.beta.threads.runs.cancel(run.id, thread_id=thread.id)
-    wait_until(client, run, "cancelled", 3)
-    script(Turn(tool_calls=[code("print('free')")]), Turn(text="Free."))
-    again = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
-    assert logs(calls(client, again)[0]) == "free\n"
-
-
 def test_a_host_that_is_gone_is_a_tool_error_and_one_that_is_back_serves_again(
     client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
 ) -> None:
@@ -256,3 +243,51 @@ def test_a_csv_is_read(client: OpenAI, model: str, script: Script) -> None:
     run = ask(client, model, thread={"messages": [{"role": "user", "content": "Sum.", "attachments": attached}]})
     assert run.status == "completed", run.last_error
     assert logs(calls(client, run)[0]) == "1000\n"
+
+
+@pytest.fixture
+def emulated(backend: CompletionBackend, model: str) -> Iterator[str]:
+    """The name of a model of the test's own that knows nothing of tools."""
+    name = f"emulated-{model}"
+    yield name
+    backend.forget(name)
+
+
+def test_a_model_without_tools_of_its_own_runs_code(client: OpenAI, emulated: str, backend: CompletionBackend) -> None:
+    call = {"tool_calls": [{"name": "code_interpreter", "arguments": {"code": "print(6 * 7)"}}]}
+    # A small model calls again what it has just called, whatever it is told: then it is asked without a schema.
+    backend.script(emulated, Turn(text=json.dumps(call)), Turn(text=json.dumps(call)), Turn(text="It is 42."))
+    run = ask(client, emulated, tool_choice=CODE)
+    assert run.status == "completed", run.last_error
+    assert [logs(call) for call in calls(client, run)] == ["42\n"]
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    assert part.text.value == "It is 42."
+    forced, free, unbound = backend.requests(emulated)
+    assert _branches(forced) == {"tool_calls"}
+    # What was forced has been done: from now on it may answer.
+    assert _branches(free) == {"tool_calls", "answer"}
+    assert "42" in str(free["messages"])
+    assert "response_format" not in unbound
+
+
+def _branches(request: dict[str, Any]) -> set[str]:
+    """What the model may do by the schema that holds its answer."""
+    schema = request["response_format"]["json_schema"]["schema"]
+    return {name for branch in schema.get("anyOf", [schema]) for name in branch["properties"]}
+
+
+@pytest.mark.parametrize("choice", ["auto", CODE])
+def test_a_model_without_tools_that_never_has_enough_comes_to_an_end(
+    client: OpenAI, emulated: str, backend: CompletionBackend, choice: Any
+) -> None:
+    def call(number: int) -> str:
+        return json.dumps({"tool_calls": [{"name": "code_interpreter", "arguments": {"code": f"print({number})"}}]})
+
+    backend.script(emulated, *(Turn(text=call(number)) for number in range(20)))
+    run = ask(client, emulated, tool_choice=choice)
+    assert run.status == "failed"
+    assert run.last_error is not None
+    assert run.last_error.message == "The run came to no end in 12 turns."
+    assert [logs(call) for call in calls(client, run)] == [f"{number}\n" for number in range(12)]
+    assert len(backend.requests(emulated)) == 12
