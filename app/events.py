@@ -163,7 +163,8 @@ class EventLog:
         for run_id, place, item in entries:
             name = key(run_id)
             pipeline.execute_command("XADD", name, str(place), item.name, frame(place, *item))
-            if place.number == 1:
+            # Again at the ending: the log may have been lost with all of Redis, and begun anew in the middle.
+            if place.number == 1 or item.name in ENDINGS:
                 pipeline.expire(name, self._retention)
         for answer in await pipeline.execute(raise_on_error=False):
             if isinstance(answer, ResponseError):

@@ -57,6 +57,10 @@ class BreakableStack:
         """Starts a server again; returns when it is ready."""
         asyncio.run_coroutine_threadsafe(self.begin(name), self._loop).result(_STOP_SECONDS)
 
+    def kill(self, name: ServerName) -> None:
+        """Ends a server without a word; returns when it is gone."""
+        asyncio.run_coroutine_threadsafe(self.end(name, suddenly=True), self._loop).result(_STOP_SECONDS)
+
     @contextlib.contextmanager
     def frozen(self, name: ServerName) -> Iterator[None]:
         """Has a server answer nothing during the block, while its connections stay."""
@@ -73,9 +77,11 @@ class BreakableStack:
         self._parts[name] = part
         await part.start()
 
-    async def end(self, name: ServerName) -> None:
+    async def end(self, name: ServerName, *, suddenly: bool = False) -> None:
         part = self._parts.pop(name, None)
         if part is not None:
+            if suddenly:
+                part.kill()
             await part.stop()
 
 

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
 import openpyxl
+import psycopg
 import pytest
 from openai import OpenAI
 from openai.types.beta.threads import Message, Run
@@ -291,3 +293,53 @@ def test_a_model_without_tools_that_never_has_enough_comes_to_an_end(
     assert run.last_error.message == "The run came to no end in 12 turns."
     assert [logs(call) for call in calls(client, run)] == [f"{number}\n" for number in range(12)]
     assert len(backend.requests(emulated)) == 12
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_code_is_begun_twice_at_most_and_says_so(
+    client: OpenAI,
+    locum: Locum,
+    database: psycopg.Connection,
+    model: str,
+    script: Script,
+    backend: CompletionBackend,
+    losses: int,
+) -> None:
+    counting = (
+        "import pathlib, time\n"
+        "with open('/mnt/data/begun', 'a') as file:\n    file.write('x')\n"
+        "begun = pathlib.Path('/mnt/data/begun').read_text()\n"
+        f"time.sleep(0 if len(begun) > {losses} else 60)\n"
+        "print('begun', begun)"
+    )
+    script(Turn(tool_calls=[code(counting)]), Turn(text="Done."))
+    assistant = client.beta.assistants.create(model=model, tools=[CODE])
+    thread: Any = {"messages": [{"role": "user", "content": "Count."}]}
+    run = client.beta.threads.create_and_run(assistant_id=assistant.id, thread=thread)
+    for begun in range(1, losses + 1):
+        begins(database, run, begun)
+        wait_for(lambda: sandbox_stats(locum)["busy"] == 1, "the code to run", 20)
+        locum.stop("worker", signal.SIGKILL)
+        wait_for(lambda: sandbox_stats(locum)["busy"] == 0, "the code to be stopped", 20)
+        locum.start("worker", "worker")
+    ended = client.beta.threads.runs.poll(run.id, thread_id=run.thread_id, poll_interval_ms=50)
+    assert ended.status == "completed", ended.last_error
+    (call,) = calls(client, run)
+    if losses == 1:
+        again = "(The server broke down while this code ran, so it has been run a second time.)\n"
+        assert logs(call) == f"{again}begun xx\n"
+    else:
+        assert logs(call) == "The server broke down each time this code ran. It has not been run again."
+    assert logs(call).strip() in told(backend, model)
+
+
+def begins(database: psycopg.Connection, run: Run, times: int) -> None:
+    """Waits until a run's only call has been begun so often."""
+    query = "SELECT step_details -> 'tool_calls' -> 0 -> 'starts' FROM run_steps WHERE run_id = %s"
+    wait_for(lambda: database.execute(query, [run.id]).fetchone() == (times,), "the code to begin", 20)
+
+
+def sandbox_stats(locum: Locum) -> dict[str, Any]:
+    """What the sandbox host says of itself."""
+    headers = {"Authorization": f"Bearer {locum.environment['LOCUM_SANDBOX_TOKEN']}"}
+    return dict(httpx2.get(f"{locum.environment['LOCUM_SANDBOX_URL']}/stats", headers=headers).json())

@@ -16,7 +16,7 @@ from workers.engine.drafts import call_delta
 from workers.engine.event_writer import RunLog
 from workers.engine.turn import step_events
 from workers.tools import function
-from workers.tools.base import HostedTool, ToolContext
+from workers.tools.base import STARTS, HostedTool, ToolContext
 from workers.tools.toolbox import Toolbox
 
 #: In a stored call: it has been executed. Clients are not shown it.
@@ -69,13 +69,21 @@ class HostedCalls:
 
     async def _execute(self, tool: HostedTool, positions: list[int]) -> None:
         for position in positions:
-            call = {**await tool.execute(self._calls()[position], self._context), DONE: True}
-            async with self._keeping:
-                calls = [call if place == position else other for place, other in enumerate(self._calls())]
-                await self._write(step_details={"type": "tool_calls", "tool_calls": calls})
+            call = self._calls()[position]
+            if not tool.is_repeatable:
+                # Written down before it has any effect: whoever takes the run over must know.
+                call = {**call, STARTS: call.get(STARTS, 0) + 1}
+                await self._keep(position, call)
+            call = {**await tool.execute(call, self._context), DONE: True}
+            await self._keep(position, call)
             told = tool.result_delta(call)
             if told is not None:
                 self._log.append(call_delta(self._step.id, position, told))
+
+    async def _keep(self, position: int, call: Json) -> None:
+        async with self._keeping:
+            calls = [call if place == position else other for place, other in enumerate(self._calls())]
+            await self._write(step_details={"type": "tool_calls", "tool_calls": calls})
 
     async def _write(self, **values: Any) -> None:
         async with transaction(self._context.sessions) as session:

@@ -5,7 +5,7 @@ A stored call is what a step's details hold of it: the contract's object (sectio
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.backends.base import Model
 from app.backends.embeddings import Embedder
@@ -15,6 +15,11 @@ from app.models import Run
 from app.settings import Settings
 from app.storage.base import Storage
 from workers.sandbox import SandboxClient
+
+#: In a stored call of a tool that is not repeatable: how often it has been begun. Clients are not shown it.
+STARTS: Final = "starts"
+#: Beyond them it is not executed again: a call that takes its process with it would do so for ever.
+MOST_STARTS: Final = 2
 
 
 class CallDraft(Protocol):
@@ -76,6 +81,13 @@ class HostedTool(Tool, Protocol):
     @property
     def in_order(self) -> bool:
         """Whether the calls of one turn must be executed one after another."""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether nobody is the wiser if a call is executed once more, because a worker was lost in the middle of it.
+
+        The calls of other tools are begun MOST_STARTS times at most, and `execute` finds in STARTS which time it is.
+        """
 
     async def prepare(self, context: ToolContext) -> str | None:
         """Does what is to be done before the model is first asked; gives what the model is to know, if anything."""

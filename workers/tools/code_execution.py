@@ -11,7 +11,7 @@ from app.services import files
 from app.storage.base import BytesMissing
 from sandbox.protocol import CodeError, Done, Event, Image, Started, Text
 from workers.sandbox import SandboxClient, SandboxFailure, SandboxFile, SandboxSession
-from workers.tools.base import ToolContext
+from workers.tools.base import MOST_STARTS, STARTS, ToolContext
 
 log = structlog.get_logger()
 
@@ -22,6 +22,8 @@ _MOST_FILES: Final = 50
 #: What the model is told of one execution, in characters; the middle of what is longer is left out.
 _TOLD_CHARS: Final = 30_000
 _NEW_SESSION: Final = "(A new Python session: no variables of earlier ones are left.)"
+_AGAIN: Final = "(The server broke down while this code ran, so it has been run a second time.)\n"
+_NOT_AGAIN: Final = "The server broke down each time this code ran. It has not been run again."
 _MEDIA_ENDINGS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg", "image/gif": "gif"}
 #: Gives files their names beside their ids, without a copy.
 _LINK: Final = """
@@ -39,6 +41,11 @@ async def execute(call: Json, context: ToolContext, sandbox: SandboxClient, name
     A session that is lost on the way is opened once more: the code then begins without its variables, and is told so.
     """
     outcome = _Outcome(context)
+    if call[STARTS] > MOST_STARTS:
+        outcome.add_text(_NOT_AGAIN, for_client=True)
+        return outcome.finished(call)
+    if call[STARTS] > 1:
+        outcome.add_text(_AGAIN, for_client=True)
     try:
         try:
             await _run(call, context, sandbox, named, outcome)

@@ -34,6 +34,7 @@ class CodeInterpreterTool:
 
     type = "code_interpreter"
     in_order = True
+    is_repeatable = False
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -69,6 +69,7 @@ class FileSearchTool:
 
     type = "file_search"
     in_order = False
+    is_repeatable = True
 
     def __init__(self, name: str, options: Json) -> None:
         self.name = name

@@ -1,0 +1,50 @@
+"""The whole fault suite: `python -m tests.faults [--runs 1000] [--seed N]`. Status 1 if anything is lost or doubled."""
+
+# ruff: noqa: T201 - what it prints is its report
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from app.settings import SandboxSettings
+from sandbox.environment import Environment
+from tests.fakes.completion_backend import CompletionBackend
+from tests.faults.storm import Storm
+from tests.faults.system import run_system
+
+
+def main() -> None:
+    """Starts the system, breaks it, checks it, prints a summary."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    asked = parser.parse_args()
+    print(f"seed {asked.seed}", flush=True)
+    begun = time.monotonic()
+    has_sandbox = Environment.of(SandboxSettings()).problem() is None
+    with (
+        tempfile.TemporaryDirectory(prefix="locum-faults-") as folder,
+        CompletionBackend() as backend,
+        run_system(Path(folder), backend, has_sandbox=has_sandbox) as system,
+    ):
+        storm = Storm(system, backend, asked.seed, asked.runs)
+        wrong = storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
+    print(f"\n{len(storm.cases)} cases, {sum(storm.happened.values())} faults, {time.monotonic() - begun:.0f} s")
+    for fault, count in storm.happened.most_common():
+        print(f"  {count:4}  {fault.replace('_', ' ')}")
+    for (kind, status), count in sorted(Counter((case.kind, case.status) for case in storm.cases).items()):
+        print(f"  {count:4}  {kind} {status}")
+    for seconds, case in sorted(storm.took, key=lambda one: -one[0])[:3]:
+        print(f"  {seconds:.1f} s took {case.kind} {case.token} {case.run_id}")
+    for problem in wrong:
+        print(f"WRONG  {problem}")
+    print("nothing lost, stuck or doubled" if not wrong else f"{len(wrong)} problems")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

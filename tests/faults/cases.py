@@ -1,0 +1,221 @@
+"""What clients do while things break: one case is one run, or one batch of files, with what must have come of it.
+
+The scripted models answer by what they are shown alone, so that a turn that is taken again is the same turn.
+"""
+
+import random
+import re
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from openai.types.beta.threads import Run
+
+from tests.fakes.completion_backend import CompletionBackend
+from tests.fakes.turns import Call, Turn
+from tests.faults.clients import Persistent
+
+ROUNDS = 3
+FILES = 3
+WORDS = 20
+_POLL: Any = {"poll_interval_ms": 100}
+_CODE = "with open('/mnt/data/log', 'a') as log:\n    log.write('x')\nprint('ran', open('/mnt/data/log').read())"
+_SEARCH = {"queries": ["What does Ada like?"]}
+FACT = "Ada likes pizza with pineapple."
+
+
+class Weather:
+    """Whether the models' server behaves: in a storm some of its answers break."""
+
+    def __init__(self, seed: int) -> None:
+        self.storm = threading.Event()
+        self._random = random.Random(seed)
+
+    def over(self, turn: Turn) -> Turn:
+        """The turn, or what becomes of it."""
+        if not self.storm.is_set():
+            return turn
+        return self._random.choice([turn, Turn(status=503), Turn(status=0)])
+
+
+def install(backend: CompletionBackend, weather: Weather) -> None:
+    """Teaches the models of all cases to `backend`."""
+    backend.script(_model("text"), lambda body: weather.over(_say(body)), repeat=True)
+    backend.script(_model("functions"), lambda body: weather.over(_count(body)), repeat=True)
+    backend.script(_model("search"), lambda body: weather.over(_look_up(body)), repeat=True)
+    backend.script(_model("code"), lambda body: weather.over(_compute(body)), repeat=True)
+
+
+def _model(name: str) -> str:
+    return f"scripted-faults-{name}"
+
+
+def _texts(body: Any, role: str) -> list[str]:
+    return [str(message.get("content")) for message in body["messages"] if message["role"] == role]
+
+
+def _token(body: Any) -> str:
+    found = re.search(r"token-\w+", _texts(body, "user")[-1])
+    assert found is not None
+    return found.group()
+
+
+def expected_text(token: str) -> str:
+    """What the model says to a token."""
+    return "".join(f"{token} {number}. " for number in range(WORDS))
+
+
+def _say(body: Any) -> Turn:
+    return Turn(text=[f"{_token(body)} {number}. " for number in range(WORDS)], delay=0.02)
+
+
+def _count(body: Any) -> Turn:
+    known = _texts(body, "tool")
+    if len(known) < ROUNDS:
+        return Turn(tool_calls=[Call("next_number", {"after": len(known)})], delay=0.02)
+    return Turn(text=[f"{_token(body)}: ", *(f"{output} " for output in known)], delay=0.02)
+
+
+def _look_up(body: Any) -> Turn:
+    if not _texts(body, "tool"):
+        return Turn(tool_calls=[Call("file_search", _SEARCH)], delay=0.02)
+    return Turn(text=[f"{_token(body)} Ada likes pizza", "【0:0†", "facts.txt】", "."], delay=0.02)
+
+
+def _compute(body: Any) -> Turn:
+    if not _texts(body, "tool"):
+        return Turn(tool_calls=[Call("code_interpreter", {"code": _CODE})], delay=0.02)
+    return Turn(text=f"{_token(body)} has run.")
+
+
+@dataclass
+class Prepared:
+    """What the cases share, made before anything breaks: assistants by kind."""
+
+    assistants: dict[str, str]
+
+    @classmethod
+    def on(cls, clients: Persistent, *, has_sandbox: bool) -> "Prepared":
+        """Makes them."""
+        function = {"type": "function", "function": {"name": "next_number", "parameters": {"type": "object"}}}
+
+        def make(kind: str, model: str, **options: Any) -> str:
+            assistants = clients.call(
+                lambda client, headers: client.beta.assistants.create(
+                    model=_model(model), extra_headers=headers, **options
+                )
+            )
+            return assistants.id
+
+        store = clients.call(
+            lambda client, headers: client.vector_stores.create(name="facts", extra_headers=headers)
+        ).id
+        clients.call(
+            lambda client, _: client.vector_stores.files.upload_and_poll(
+                vector_store_id=store, file=("facts.txt", FACT.encode()), **_POLL
+            )
+        )
+        searched: Any = {"file_search": {"vector_store_ids": [store]}}
+        made = {
+            "text": make("text", "text"),
+            "stream": make("stream", "text"),
+            "functions": make("functions", "functions", tools=[function]),
+            "search": make("search", "search", tools=[{"type": "file_search"}], tool_resources=searched),
+        }
+        if has_sandbox:
+            made["code"] = make("code", "code", tools=[{"type": "code_interpreter"}])
+        return cls(made)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What can be played."""
+        return [*self.assistants, "files"]
+
+
+@dataclass
+class Case:
+    """One of them, and what was seen of it."""
+
+    kind: str
+    token: str
+    thread_id: str = ""
+    run_id: str = ""
+    store_id: str = ""
+    status: str = "never begun"
+    #: What a reader of the stream has seen wrong.
+    complaint: str | None = None
+
+
+def play(case: Case, clients: Persistent, prepared: Prepared) -> None:
+    """Does what a client does, to the end of the run or the batch."""
+    if case.kind == "files":
+        _ingest(case, clients)
+        return
+    thread: Any = {"messages": [{"role": "user", "content": f"Please: {case.token}"}]}
+    run = clients.call(
+        lambda client, headers: client.beta.threads.create_and_run(
+            assistant_id=prepared.assistants[case.kind], thread=thread, extra_headers=headers
+        )
+    )
+    case.thread_id, case.run_id = run.thread_id, run.id
+    if case.kind == "stream":
+        _read_along(case, clients)
+    case.status = _to_its_end(run, clients).status
+
+
+def _to_its_end(run: Run, clients: Persistent) -> Run:
+    while True:
+        run = _polled(run, clients)
+        if run.status != "requires_action":
+            return run
+        run = _submitted(run, clients)
+
+
+def _polled(run: Run, clients: Persistent) -> Run:
+    return clients.call(lambda client, _: client.beta.threads.runs.poll(run.id, thread_id=run.thread_id, **_POLL))
+
+
+def _submitted(run: Run, clients: Persistent) -> Run:
+    assert run.required_action is not None
+    outputs: Any = [
+        {"tool_call_id": call.id, "output": str(orjson.loads(call.function.arguments)["after"] + 1)}
+        for call in run.required_action.submit_tool_outputs.tool_calls
+    ]
+    return clients.call(
+        lambda client, headers: client.beta.threads.runs.submit_tool_outputs(
+            run.id, thread_id=run.thread_id, tool_outputs=outputs, extra_headers=headers
+        )
+    )
+
+
+def _read_along(case: Case, clients: Persistent) -> None:
+    followed = clients.follow(case.thread_id, case.run_id)
+    if followed.places != sorted(set(followed.places)):
+        case.complaint = f"events came twice or out of order: {followed.ids}"
+    texts: dict[str, str] = {}
+    for name, data in zip(followed.names, followed.data, strict=True):
+        if name == "thread.message.delta":
+            delta = orjson.loads(data)
+            parts = [part["text"]["value"] for part in delta["delta"]["content"]]
+            texts[delta["id"]] = texts.get(delta["id"], "") + "".join(parts)
+    told = list(texts.values())
+    if "thread.run.completed" in followed.names and (not told or told[-1] != expected_text(case.token)):
+        case.complaint = f"the text came as {told}"
+
+
+def _ingest(case: Case, clients: Persistent) -> None:
+    files = [_uploaded(f"{case.token}-{number}", clients) for number in range(FILES)]
+    store = clients.call(
+        lambda client, headers: client.vector_stores.create(name=case.token, file_ids=files, extra_headers=headers)
+    )
+    case.store_id = store.id
+    while store.file_counts.in_progress:
+        store = clients.call(lambda client, _: client.vector_stores.retrieve(case.store_id))
+    case.status = "completed" if store.file_counts.completed == FILES else str(store.file_counts)
+
+
+def _uploaded(name: str, clients: Persistent) -> str:
+    content = f"{name} ".encode() * 400
+    file = clients.call(lambda client, _: client.files.create(file=(f"{name}.txt", content), purpose="assistants"))
+    return file.id

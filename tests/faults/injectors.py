@@ -1,0 +1,127 @@
+"""The faults. Each does its damage, lets it last for a while, and mends it."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from tests.faults.cases import Weather
+from tests.faults.system import LEASE_SECONDS, System
+
+Fault = Callable[[System, Weather, random.Random], None]
+
+
+def _last(chance: random.Random, most: float = 1.5) -> None:
+    time.sleep(chance.uniform(0, most))
+
+
+def a_worker_is_killed(system: System, _: Weather, chance: random.Random) -> None:
+    with _without(system, [chance.choice(system.workers)]):
+        _last(chance)
+
+
+def all_workers_are_killed(system: System, _: Weather, chance: random.Random) -> None:
+    with _without(system, system.workers):
+        _last(chance)
+
+
+def a_worker_sleeps_through_its_lease(system: System, _: Weather, chance: random.Random) -> None:
+    with system.stopped(chance.choice(system.workers)):
+        time.sleep(LEASE_SECONDS + chance.uniform(0.5, 2))
+
+
+def the_ingestion_is_killed(system: System, _: Weather, chance: random.Random) -> None:
+    with _without(system, ["ingestion"]):
+        _last(chance)
+
+
+def an_api_is_killed(system: System, _: Weather, chance: random.Random) -> None:
+    with _without(system, [chance.choice(system.apis)]):
+        _last(chance)
+
+
+def everything_is_replaced_in_turn(system: System, _: Weather, chance: random.Random) -> None:
+    """As an operator deploys: each process is asked to end, and must do so well."""
+    for name in (*system.apis, *system.workers, "ingestion"):
+        status = system.terminate(name)
+        system.start(name)
+        if status != 0:
+            raise AssertionError(f"{name} ended with status {status} when it was asked to")
+        _last(chance, 0.5)
+
+
+def redis_forgets_everything(system: System, _: Weather, chance: random.Random) -> None:
+    with system.locum.redis() as redis:
+        redis.flushall()
+    _last(chance, 0.5)
+
+
+def redis_is_killed_with_its_data(system: System, _: Weather, chance: random.Random) -> None:
+    system.servers.kill("valkey")
+    _last(chance)
+    system.servers.start("valkey")
+
+
+def postgres_is_killed(system: System, _: Weather, chance: random.Random) -> None:
+    system.servers.kill("postgres")
+    _last(chance)
+    system.servers.start("postgres")
+
+
+def connections_to_postgres_are_cut(system: System, _: Weather, chance: random.Random) -> None:
+    for _again in range(chance.randint(1, 5)):
+        with psycopg.connect(system.locum.database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        _last(chance, 0.1)
+
+
+def postgres_is_frozen(system: System, _: Weather, chance: random.Random) -> None:
+    with system.servers.frozen("postgres"):
+        _last(chance, LEASE_SECONDS)
+
+
+def the_sandbox_is_killed(system: System, _: Weather, chance: random.Random) -> None:
+    if system.has_sandbox:
+        with _without(system, ["sandbox"]):
+            _last(chance)
+
+
+def the_models_fail(_: System, weather: Weather, chance: random.Random) -> None:
+    weather.storm.set()
+    try:
+        _last(chance)
+    finally:
+        weather.storm.clear()
+
+
+@contextmanager
+def _without(system: System, names: list[str]) -> Iterator[None]:
+    for name in names:
+        system.kill(name)
+    try:
+        yield
+    finally:
+        for name in names:
+            system.start(name)
+
+
+FAULTS: tuple[Fault, ...] = (
+    a_worker_is_killed,
+    all_workers_are_killed,
+    a_worker_sleeps_through_its_lease,
+    the_ingestion_is_killed,
+    an_api_is_killed,
+    everything_is_replaced_in_turn,
+    redis_forgets_everything,
+    redis_is_killed_with_its_data,
+    postgres_is_killed,
+    connections_to_postgres_are_cut,
+    postgres_is_frozen,
+    the_sandbox_is_killed,
+    the_models_fail,
+)

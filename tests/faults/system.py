@@ -1,0 +1,115 @@
+"""The system that is broken on purpose: two APIs, three workers, ingestion, a sandbox host, Postgres and Redis."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+
+from tests.fakes.completion_backend import CompletionBackend
+from tests.running import Locum, free_port, run_locum, wait_for
+from tests.stack import BreakableStack, run_breakable_stack
+
+LEASE_SECONDS = 3
+_SETTINGS = {
+    "LOCUM_RUN_LEASE_SECONDS": str(LEASE_SECONDS),
+    "LOCUM_BACKEND_RETRIES": "6",
+    "LOCUM_DATABASE_POOL_TIMEOUT": "5",
+    "LOCUM_SANDBOX_WARM": "0",
+    "LOCUM_INGESTION_TRIES": "20",
+}
+_READY_SECONDS = 60
+
+
+class System:
+    """Processes by name (`api`, `api2`, `worker`, `worker2`, `worker3`, `ingestion`, `sandbox`), and the servers."""
+
+    def __init__(self, locum: Locum, servers: BreakableStack, *, has_sandbox: bool) -> None:
+        self.locum = locum
+        self.servers = servers
+        self._ports = {"api": locum.port, "api2": free_port()}
+        self._commands = {
+            "api": ["api"],
+            "api2": ["api", "--port", str(self._ports["api2"])],
+            **{name: ["worker"] for name in ("worker", "worker2", "worker3")},
+            "ingestion": ["worker", "--queue", "ingestion"],
+        }
+        if has_sandbox:
+            self._commands["sandbox"] = ["sandbox"]
+        for name in self._commands.keys() - locum.processes.keys():
+            self.start(name)
+
+    @property
+    def workers(self) -> list[str]:
+        """The names of the workers of runs."""
+        return [name for name in self._commands if name.startswith("worker")]
+
+    @property
+    def apis(self) -> list[str]:
+        """The names of the API processes."""
+        return list(self._ports)
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Whether code can be run."""
+        return "sandbox" in self._commands
+
+    def base_url(self, api: str) -> str:
+        """Where an API process is reached."""
+        return f"http://127.0.0.1:{self._ports[api]}/v1"
+
+    def start(self, name: str) -> None:
+        """Starts a process."""
+        self.locum.start(name, *self._commands[name])
+
+    def kill(self, name: str) -> None:
+        """Ends a process without a word."""
+        self.locum.stop(name, signal.SIGKILL)
+
+    def terminate(self, name: str) -> int:
+        """Asks a process to end; gives its exit status."""
+        return self.locum.stop(name, signal.SIGTERM)
+
+    @contextlib.contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """A process does nothing during the block, and does not know of it."""
+        pid = self.locum.processes[name].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def wait_until_well(self) -> None:
+        """Returns when every process lives and all parts are ready. Raises TimeoutError, RuntimeError."""
+
+        def is_well() -> bool:
+            for name, process in self.locum.processes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(f"{name} has ended by itself with status {process.returncode}")
+            with contextlib.suppress(httpx2.TransportError):
+                answers = [
+                    httpx2.get(self.base_url(api).replace("/v1", "/readyz"), timeout=5).json()["checks"]
+                    for api in self.apis
+                ]
+                checked = [check for checks in answers for part, check in checks.items() if part != "sandbox"]
+                return all(check["ok"] for check in checked)
+            return False
+
+        wait_for(is_well, "the system to be well", _READY_SECONDS)
+
+
+@contextlib.contextmanager
+def run_system(folder: Path, backend: CompletionBackend, *, has_sandbox: bool) -> Iterator[System]:
+    """Runs a system in `folder` until the block is left."""
+    for name in ("stack", "locum"):
+        (folder / name).mkdir()
+    with (
+        run_breakable_stack(folder / "stack") as servers,
+        run_locum(servers.urls, backend.url, folder / "locum", **_SETTINGS) as locum,
+    ):
+        system = System(locum, servers, has_sandbox=has_sandbox)
+        system.wait_until_well()
+        yield system
