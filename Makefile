@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test test-deployment lint format bench clean
+.PHONY: help setup run test test-deployment faults lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ test: lint ## every test; with DOCKER=able also those on a Docker engine, where 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools
 	$(BIN)/pytest tests/deployment tests/sandbox --docker=required
+
+faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 --seed 7" for others
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead

@@ -48,6 +48,8 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout,
+        # It takes CTEs that change rows for cartesian products, and warns of them.
+        enable_from_linting=False,
     )
     _test_idle_connections(engine)
     _name_lost_connections(engine)

@@ -3,11 +3,13 @@
 # ruff: noqa: T201 - what it prints is its report
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from app.settings import SandboxSettings
@@ -22,14 +24,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--folder", type=Path, help="new, for the logs of all processes")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     begun = time.monotonic()
     has_sandbox = Environment.of(SandboxSettings()).problem() is None
     with (
-        tempfile.TemporaryDirectory(prefix="locum-faults-") as folder,
+        _folder(asked.folder) as folder,
         CompletionBackend() as backend,
-        run_system(Path(folder), backend, has_sandbox=has_sandbox) as system,
+        run_system(folder, backend, has_sandbox=has_sandbox) as system,
     ):
         storm = Storm(system, backend, asked.seed, asked.runs)
         wrong = storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
@@ -44,6 +47,16 @@ def main() -> None:
         print(f"WRONG  {problem}")
     print("nothing lost, stuck or doubled" if not wrong else f"{len(wrong)} problems")
     sys.exit(1 if wrong else 0)
+
+
+@contextlib.contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True)
+        yield kept
+        return
+    with tempfile.TemporaryDirectory(prefix="locum-faults-") as name:
+        yield Path(name)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ _SETTINGS = {
     "LOCUM_INGESTION_TRIES": "20",
 }
 _READY_SECONDS = 60
+_UP_SECONDS = 20
 
 
 class System:
@@ -29,6 +31,7 @@ class System:
     def __init__(self, locum: Locum, servers: BreakableStack, *, has_sandbox: bool) -> None:
         self.locum = locum
         self.servers = servers
+        self._started: dict[str, float] = {}
         self._ports = {"api": locum.port, "api2": free_port()}
         self._commands = {
             "api": ["api"],
@@ -62,15 +65,20 @@ class System:
 
     def start(self, name: str) -> None:
         """Starts a process."""
+        self._started[name] = time.monotonic()
         self.locum.start(name, *self._commands[name])
 
     def kill(self, name: str) -> None:
         """Ends a process without a word."""
         self.locum.stop(name, signal.SIGKILL)
 
-    def terminate(self, name: str) -> int:
-        """Asks a process to end; gives its exit status."""
-        return self.locum.stop(name, signal.SIGTERM)
+    def terminate(self, name: str) -> None:
+        """Asks a process to end. Raises AssertionError if it does not end well."""
+        is_up = time.monotonic() - self._started.get(name, 0) > _UP_SECONDS
+        status = self.locum.stop(name, signal.SIGTERM)
+        # While it is still starting it may just end.
+        if status != 0 and (is_up or status != -signal.SIGTERM):
+            raise AssertionError(f"{name} ended with status {status} when it was asked to")
 
     @contextlib.contextmanager
     def stopped(self, name: str) -> Iterator[None]:
