@@ -22,7 +22,7 @@ from tests.api.test_functions import TIME
 from tests.api.test_streaming import events_of
 from tests.fakes.completion_backend import CompletionBackend
 from tests.fakes.turns import Call, Turn
-from tests.running import Locum
+from tests.running import Locum, wait_for
 
 Script = Callable[..., None]
 
