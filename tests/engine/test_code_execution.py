@@ -107,8 +107,9 @@ def test_code_whose_worker_ends_is_run_again_by_another(
     wait_for(lambda: executions(host) == 0, "the code that nobody listens to to be interrupted", PATIENCE)
     locum.start("worker", "worker")
     run = wait_until(client, run, "completed", PATIENCE)
-    # Once more in the same session, the outputs of the first time nowhere; and the turn was not asked for again.
-    assert [logs(call) for call in calls(client, run)] == ["time 2\n", "then 2\n"]
+    # Once more in the same session, which is told; the outputs of the first time nowhere; no turn asked for again.
+    again = "(The server was interrupted while this code ran, so it has been run a second time.)\n"
+    assert [logs(call) for call in calls(client, run)] == [f"{again}time 2\n", "then 2\n"]
     assert texts(client, run.thread_id) == ["Wait.", "Done."]
     assert len(backend.requests(model)) == 2
 

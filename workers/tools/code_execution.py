@@ -22,8 +22,8 @@ _MOST_FILES: Final = 50
 #: What the model is told of one execution, in characters; the middle of what is longer is left out.
 _TOLD_CHARS: Final = 30_000
 _NEW_SESSION: Final = "(A new Python session: no variables of earlier ones are left.)"
-_AGAIN: Final = "(The server broke down while this code ran, so it has been run a second time.)\n"
-_NOT_AGAIN: Final = "The server broke down each time this code ran. It has not been run again."
+_AGAIN: Final = "(The server was interrupted while this code ran, so it has been run a second time.)\n"
+_NOT_AGAIN: Final = "The server was interrupted each time this code ran. It has not been run again."
 _MEDIA_ENDINGS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg", "image/gif": "gif"}
 #: Gives files their names beside their ids, without a copy.
 _LINK: Final = """
