@@ -24,7 +24,8 @@ from app.settings import Settings
 log = structlog.get_logger()
 
 DONE = b"event: done\ndata: [DONE]\n\n"
-KEEP_ALIVE = b": keep-alive\n\n"
+#: No empty line behind it: once it has seen an id, the Python client takes an empty line for the end of an event.
+KEEP_ALIVE = b": keep-alive\n"
 
 #: After one of these a run's stream is over: the contract's terminal events and the pause for tool outputs.
 ENDINGS = frozenset(

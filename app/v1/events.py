@@ -1,4 +1,4 @@
-"""Streams of events, frame by frame."""
+"""Streams of events, line by line."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -8,7 +8,7 @@ import orjson
 #: v1 had no event of its own for runs that ended early: it told of them as completed, with the status in the run.
 _NAMES: Final = {b"event: thread.run.incomplete": b"event: thread.run.completed"}
 _DATA: Final = b"data: "
-_END: Final = b"\n\n"
+_END: Final = b"\n"
 
 
 class EventTranslator:
@@ -19,19 +19,15 @@ class EventTranslator:
         self._rest = b""
 
     async def feed(self, data: bytes) -> bytes:
-        """The frames that are whole with `data`, translated."""
-        *frames, self._rest = (self._rest + data).split(_END)
-        return b"".join([await self._frame(frame) + _END for frame in frames])
+        """The lines that are whole with `data`, translated."""
+        *lines, self._rest = (self._rest + data).split(_END)
+        return b"".join([await self._line(line) + _END for line in lines])
 
     def rest(self) -> bytes:
-        """What came behind the last whole frame."""
+        """What came behind the last whole line."""
         return self._rest
-
-    async def _frame(self, frame: bytes) -> bytes:
-        lines = [_NAMES.get(line, line) for line in frame.split(b"\n")]
-        return b"\n".join([await self._line(line) for line in lines])
 
     async def _line(self, line: bytes) -> bytes:
         if not line.startswith(_DATA + b"{"):
-            return line
+            return _NAMES.get(line, line)
         return _DATA + orjson.dumps(await self._translate(orjson.loads(line.removeprefix(_DATA))))

@@ -1,5 +1,6 @@
 """Streamed runs: which events come, in which order, and what happens to a reader that goes away."""
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -387,3 +388,29 @@ def test_many_streams_at_once_stay_apart(client: OpenAI, model: str, backend: Co
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(talk, range(60)))
     assert answers == [f"You said: number {number}" for number in range(60)]
+
+
+def test_a_long_silence_is_nothing_to_the_client(
+    client: OpenAI, http: httpx2.Client, locum: Locum, model: str, script: Script
+) -> None:
+    script(Turn(text="At last."))
+    assistant_id, thread_id = prepared(client, model)
+    worker = locum.processes["worker"]
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        with client.beta.threads.runs.stream(thread_id=thread_id, assistant_id=assistant_id) as stream:
+            for event in stream:
+                if event.event == "thread.run.queued":
+                    # Who joins later is kept alive later: by then this stream has been, behind events with ids.
+                    _wait_for_comment(http, f"/threads/{thread_id}/runs/{event.data.id}/events")
+                    worker.send_signal(signal.SIGCONT)
+            (message,) = stream.get_final_messages()
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    assert message.content[0].type == "text"
+    assert message.content[0].text.value == "At last."
+
+
+def _wait_for_comment(http: httpx2.Client, path: str) -> None:
+    with http.stream("GET", path) as response:
+        assert any(line.startswith(":") for line in response.iter_lines())

@@ -78,10 +78,20 @@ def _of_steps(case: Case, steps: Sequence[Any]) -> Iterator[str]:
 
 _QUERIES = {
     "runs that have not ended": "SELECT id FROM runs WHERE status IN ('queued', 'in_progress', 'cancelling')",
-    "leases of runs that have ended": "SELECT id FROM runs WHERE lease_expires_at > now() AND completed_at IS NOT NULL",
+    "leases of runs that have ended": (
+        "SELECT id FROM runs WHERE lease_expires_at > now()"
+        " AND status IN ('completed', 'incomplete', 'failed', 'expired', 'cancelled')"
+    ),
+    "messages of runs that are not there": (
+        "SELECT m.id FROM messages m LEFT JOIN runs r ON r.id = m.run_id WHERE m.run_id IS NOT NULL AND r.id IS NULL"
+    ),
+    "locks that are held for long": (
+        "SELECT l.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND a.xact_start < now() - interval '10s'"
+    ),
     "steps that are open": (
         "SELECT s.id FROM run_steps s JOIN runs r ON r.id = s.run_id"
-        " WHERE s.status = 'in_progress' AND r.status IN ('completed', 'failed', 'expired', 'cancelled')"
+        " WHERE s.status = 'in_progress' AND r.status IN ('completed', 'incomplete', 'failed', 'expired', 'cancelled')"
     ),
     "messages that are open": "SELECT id FROM messages WHERE status = 'in_progress'",
     "files that are not ingested": "SELECT id FROM vector_store_files WHERE status = 'in_progress'",

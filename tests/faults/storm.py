@@ -1,7 +1,6 @@
 """Many cases at once, and one fault after the other meanwhile; all of it by a seed."""
 
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,7 +30,6 @@ class Storm:
         self._weather = Weather(seed)
         self._faults = list(faults)
         self._count = count
-        self._left = threading.Event()
         self.happened: Counter[str] = Counter()
         self.cases: list[Case] = []
         #: Seconds of each case, in the order of their ends.
@@ -48,7 +46,11 @@ class Storm:
             self.cases = [Case(kind, f"token-{number}") for number, kind in enumerate(kinds)]
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 playing = [pool.submit(self._play, case, clients, prepared) for case in self.cases]
-                wrong = self._break(lambda: all(one.done() for one in playing), say)
+                try:
+                    wrong = self._break(lambda: all(one.done() for one in playing), say)
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
             self._system.wait_until_well()
         finally:
             clients.close()

@@ -46,18 +46,17 @@ def test_a_step_of_retrieval() -> None:
     assert told == {"index": 0, "id": "call_1", "type": "retrieval", "retrieval": {}}
 
 
-async def test_frames_are_translated_wherever_the_stream_is_cut() -> None:
+async def test_lines_are_translated_wherever_the_stream_is_cut() -> None:
     async def same(value: Any) -> Any:
         return {**value, "seen": True}
 
     stream = (
-        b': keep-alive\n\nevent: thread.run.incomplete\nid: 0-1\ndata: {"a":"\xc3\xa9"}\n\n'
-        b"event: done\ndata: [DONE]\n\n"
+        b': keep-alive\nevent: thread.run.incomplete\nid: 0-1\ndata: {"a":"\xc3\xa9"}\n\nevent: done\ndata: [DONE]\n\n'
     )
     for size in (1, 7, len(stream)):
         events = EventTranslator(same)
         pieces = [await events.feed(stream[at : at + size]) for at in range(0, len(stream), size)]
         assert b"".join(pieces) + events.rest() == (
-            b': keep-alive\n\nevent: thread.run.completed\nid: 0-1\ndata: {"a":"\xc3\xa9","seen":true}\n\n'
+            b': keep-alive\nevent: thread.run.completed\nid: 0-1\ndata: {"a":"\xc3\xa9","seen":true}\n\n'
             b"event: done\ndata: [DONE]\n\n"
         )
