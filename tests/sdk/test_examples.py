@@ -1,12 +1,15 @@
-"""The examples of the README and of docs/clients.md do what they say: they are run as they stand there."""
+"""The examples of the documents do what they say: they are run as they stand there."""
 
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.completion_backend import CompletionBackend
+from tests.fakes.turns import Call, Turn
 from tests.running import Locum
 from tests.sdk.installing import run
 
@@ -67,3 +70,23 @@ def test_curl(locum: Locum, tmp_path: Path) -> None:
 def test_a_stream_is_taken_up_again(locum: Locum, tmp_path: Path) -> None:
     for example in examples("docs/clients.md", "python", locum):
         assert run_python(example, tmp_path, locum).endswith(ANSWER)
+
+
+def test_the_concepts(
+    locum: Locum, tmp_path: Path, backend: CompletionBackend, model: str, script: Callable[..., None]
+) -> None:
+    script(
+        Turn(tool_calls=[Call("get_order", {"number": "B-17"})]),
+        Turn(text="It is on its way."),
+        Turn(text=["Yes, ", "a red one."]),
+    )
+    program = "\n".join(examples("docs/concepts.md", "python", locum)).replace("your-model", model)
+    said = run_python(program, tmp_path, locum).splitlines()
+    assert said == [
+        "Yes, a red one.",
+        "user: Where is my order B-17?",
+        "assistant: It is on its way.",
+        "user: Thank you. Is it a red one?",
+        "assistant: Yes, a red one.",
+    ]
+    assert "on its way" in str(backend.requests(model)[1]["messages"])
