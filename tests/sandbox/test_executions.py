@@ -146,7 +146,6 @@ async def test_output_without_end_is_ended(session: SandboxSession) -> None:
     # On a machine that is busy its process may take longer to end than it is given.
     assert ran.status in {"interrupted", "died"}
     assert len(ran.stdout) == 100_000
-    assert ran.message is not None
     assert ran.message.startswith("The code was interrupted because it wrote without end.")
 
 
