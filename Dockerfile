@@ -1,4 +1,4 @@
-# One image for the API, the workers, the sandbox host, the small embedding model, the migrations and the `locum` command.
+# One image for the API, the workers, the small embedding model, the migrations and the `locum` command.
 #
 #   docker build -t locum .
 #
@@ -27,8 +27,7 @@ WORKDIR /src
 # The dependencies are a layer of their own: a change of Locum's code does not install them again.
 COPY pyproject.toml constraints.txt ./
 RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-      extras = project["optional-dependencies"]; \
-      print(*project["dependencies"], *extras["embeddings"], *extras["sandbox"], sep="\n")' > requirements.txt \
+      print(*project["dependencies"], *project["optional-dependencies"]["embeddings"], sep="\n")' > requirements.txt \
  && /pip/bin/pip --python /opt/locum/bin/python install --constraint constraints.txt --requirement requirements.txt
 
 COPY README.md LICENSE ./
