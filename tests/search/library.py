@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
@@ -110,6 +111,8 @@ class Library:
                 attributes=attributes,
                 embedding_model_id=made_by.id,
                 ready_at=now(),
+                # Or the worker of the tests' Locum would ingest it, and it has no bytes.
+                lease_expires_at=now() + timedelta(hours=1) if status == "in_progress" else None,
             )
         )
         await session.flush()
