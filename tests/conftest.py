@@ -15,8 +15,9 @@ from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
 from tests.stack import Stack, run_stack
 
-# A machine that is busy is no bug.
-hypothesis.settings.register_profile("locum", deadline=None)
+# A machine that is busy is no bug. The same examples each time: `--hypothesis-profile=explore` looks for others.
+hypothesis.settings.register_profile("explore", deadline=None)
+hypothesis.settings.register_profile("locum", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("locum")
 
 #: Sent by hand where the official client is not used.

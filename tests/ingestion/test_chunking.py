@@ -4,7 +4,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import tokens
@@ -57,6 +57,7 @@ def test_pieces_cover_the_text_and_keep_to_the_limit(text: str, size: int, share
 
 
 @given(TEXTS)
+@example("a" * 300 + FAMILY * 2 + "Owls hunt. 𓅓𓅔" + FAMILY * 2 + "é́́́\n\u200dowl ")  # a line ends before a joiner
 def test_without_overlap_the_pieces_are_the_text(text: str) -> None:
     assert "".join(piece.text for piece in pieces_of(text, 100, 0)) == text
 

@@ -54,7 +54,9 @@ def chunk(parsed: ParsedFile, max_tokens: int, overlap_tokens: int) -> Iterator[
         end = max(_good_end(text, start, limit, max_tokens), min(end + 1, limit))
         piece = text[start:end]
         yield Piece(piece, start, _page(parsed.page_starts, text, start))
-        start = max(start + 1, _whole(text, start + tokens.ending(piece, overlap_tokens)))
+        place = start + tokens.ending(piece, overlap_tokens)
+        # Where nothing is to be repeated, nothing is, wherever the piece had to end.
+        start = end if place == end else max(start + 1, _whole(text, place))
 
 
 def _good_end(text: str, start: int, limit: int, max_tokens: int) -> int:
