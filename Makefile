@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
+# That share the tests: each has a Locum of its own.
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -35,7 +37,7 @@ format: setup ## ruff, changing the files
 
 test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
 	$(if $(DOCKER),scripts/install-test-tools)
-	$(BIN)/pytest $(if $(DOCKER),--docker=$(DOCKER))
+	$(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadgroup --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools

@@ -3,7 +3,6 @@ that answers by script. Tests reach it as applications do, through the official 
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import hypothesis
@@ -19,6 +18,9 @@ from tests.stack import Stack, run_stack
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.register_profile("locum", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("locum")
+
+#: Folders whose tests start stacks of their own.
+_HEAVY = ("faults", "embedded", "deployment", "sdk")
 
 #: Sent by hand where the official client is not used.
 BETA = {"OpenAI-Beta": "assistants=v2"}
@@ -114,13 +116,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that start stacks of their own come last, so that the shared one is warm for the others.
+    """Puts the tests in order, and says which belong together when several processes share them.
 
-    Those on a Docker engine build images for minutes: they are asked for.
+    A process does whole files, and one of them all that needs the Docker engine. What takes longest comes first then,
+    so that no process is left with it; one process by itself begins with what is quick. The tests on an engine, which
+    build images for minutes, are asked for.
     """
-    heavy = ("faults", "embedded", "deployment", "sdk")
-    items.sort(key=lambda item: any(part in heavy for part in Path(item.path).parts))
-    if config.getoption("--docker") == "no":
-        for item in items:
-            if "engine" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.skip(reason="needs a Docker engine: make test-deployment"))
+    items.sort(key=_weight, reverse=hasattr(config, "workerinput"))
+    for item in items:
+        on_docker = _is_on_docker(item)
+        if on_docker and config.getoption("--docker") == "no":
+            item.add_marker(pytest.mark.skip(reason="needs a Docker engine: make test-deployment"))
+        item.add_marker(pytest.mark.xdist_group("docker" if on_docker else str(item.path)))
+
+
+def _weight(item: pytest.Item) -> int:
+    """2 for tests on a Docker engine, 1 for those that start stacks of their own."""
+    return 2 if _is_on_docker(item) else int(any(part in _HEAVY for part in item.path.parts))
+
+
+def _is_on_docker(item: pytest.Item) -> bool:
+    return "engine" in getattr(item, "fixturenames", ())
