@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import BindParameter, ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
@@ -45,8 +45,11 @@ class Page(Generic[Row]):
     has_more: bool
 
 
-def scoped(model: type[Row], project_id: str) -> Select[Row]:
-    """Selects the rows of `model` that the project owns. Every query for a client begins here."""
+def scoped(model: type[Row], project_id: str | BindParameter[str]) -> Select[Row]:
+    """Selects the rows of `model` that the project owns. Every query for a client begins here.
+
+    A statement that is built once for all projects has a parameter in the place of the id.
+    """
     return select(model).where(model.project_id == project_id)
 
 

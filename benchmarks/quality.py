@@ -149,7 +149,7 @@ class Ways:
     async def _by_meaning(self, question: str) -> Found:
         (vector,) = await self.around.embedder.embed([question])
         async with self.around.sessions() as session:
-            ids = await session.scalars(nearest.one_by_one(self.scope, self.model, vector, FOUND))
+            ids = await session.scalars(*nearest.one_by_one(self.scope, self.model, vector, FOUND))
             return await self._texts(list(ids))
 
     async def _by_words(self, question: str) -> Found:
@@ -158,7 +158,7 @@ class Ways:
             terms = await text_search.find_terms(session, self.scope, size, question, _CONFIG)
             if not terms:
                 return []
-            ids = await session.scalars(text_search.best(self.scope, terms, FOUND))
+            ids = await session.scalars(*text_search.best(self.scope, terms, FOUND))
             return await self._texts(list(ids))
 
     async def _texts(self, chunk_ids: Sequence[int]) -> Found:

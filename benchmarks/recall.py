@@ -61,7 +61,7 @@ async def _compare(
             begun = time.perf_counter()
             found = await nearest.find(session, scope, size, model, vector, _CANDIDATES)
             between = time.perf_counter()
-            exact = set(await session.scalars(nearest.one_by_one(scope, model, vector, FOUND)))
+            exact = set(await session.scalars(*nearest.one_by_one(scope, model, vector, FOUND)))
             compared.append((time.perf_counter() - between) * 1000)
             searched.append((between - begun) * 1000)
         shares.append(len(exact.intersection(found)) / len(exact))

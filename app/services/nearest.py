@@ -6,15 +6,16 @@ the part of all chunks that is in scope, the longer that takes, and the quicker 
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import ColumnElement, Float, Select, bindparam, cast, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.base import Json
 from app.models import Chunk, EmbeddingModel
 from app.services.embedding_models import MOST_INDEXED_DIMENSIONS
-from app.services.search_scope import Scope, Size
+from app.services.search_scope import Asked, Scope, Shape, Size, built_once, select_chunks
 
 #: So many are all looked at from all sides, vectors and words.
 _FEW: Final = 300
@@ -68,8 +69,7 @@ async def measure(session: AsyncSession, scope: Scope, limit: int) -> Size:
     """Readies the transaction to find `limit` chunks, and counts those in scope, as far as it matters."""
     in_all = await prepare(session)
     most = most_compared(in_all, limit)
-    counted = scope.select(Chunk.id).limit(most + 1).subquery()
-    chunks = (await session.execute(select(func.count()).select_from(counted))).scalar_one()
+    chunks = (await session.execute(_count(scope.shape), scope.values | {"most": most + 1})).scalar_one()
     return Size(chunks, max(in_all, chunks), few=chunks <= _FEW, many=chunks > most)
 
 
@@ -78,34 +78,49 @@ async def find(
 ) -> Sequence[int]:
     """The ids of the chunks by `model` that are nearest to `vector`, by the index where that pays."""
     if size.many and model.dimensions <= MOST_INDEXED_DIMENSIONS:
-        found = (await session.scalars(by_index(scope, model, vector, limit))).all()
+        found = (await session.scalars(*by_index(scope, model, vector, limit))).all()
         if len(found) == limit:
             return found
     # Also where the index led nowhere: few of the many may be of this model.
-    return (await session.scalars(one_by_one(scope, model, vector, limit))).all()
+    return (await session.scalars(*one_by_one(scope, model, vector, limit))).all()
 
 
-def similarity(model: EmbeddingModel, vector: Sequence[float]) -> ColumnElement[float]:
-    """The cosine of a chunk's vector with `vector`, both by `model`."""
-    return 1 - _distance(model, vector)
+def by_index(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Asked:
+    """Asks for the ids of about the nearest chunks, by the index."""
+    return _in_order(scope.shape, model.dimensions, by_index=True), _values(scope, model, vector, limit)
 
 
-def by_index(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Select[int]:
-    """Selects the ids of about the nearest chunks, by the index."""
-    return _in_order(scope, model, _distance(model, vector), limit)
+def one_by_one(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Asked:
+    """Asks for the ids of exactly the nearest chunks."""
+    return _in_order(scope.shape, model.dimensions, by_index=False), _values(scope, model, vector, limit)
 
 
-def one_by_one(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Select[int]:
-    """Selects the ids of exactly the nearest chunks."""
-    # Nothing is added, so that no index knows the expression.
-    return _in_order(scope, model, _distance(model, vector) + 0.0, limit)
+def similarity(dimensions: int) -> ColumnElement[float]:
+    """The cosine of a chunk's vector with the parameter `vector`, both by one model."""
+    return 1 - _distance(dimensions)
 
 
-def _in_order(scope: Scope, model: EmbeddingModel, distance: ColumnElement[float], limit: int) -> Select[int]:
-    return scope.select(Chunk.id).where(Chunk.embedding_model_id == model.id).order_by(distance).limit(limit)
+def _values(scope: Scope, model: EmbeddingModel, vector: Sequence[float], limit: int) -> Json:
+    return scope.values | {"model_id": model.id, "vector": vector, "limit": limit}
 
 
-def _distance(model: EmbeddingModel, vector: Sequence[float]) -> ColumnElement[float]:
+@built_once
+def _count(shape: Shape) -> Select[Any]:
+    counted = select_chunks(shape, Chunk.id).limit(bindparam("most")).subquery()
+    return select(func.count()).select_from(counted)
+
+
+@built_once
+def _in_order(shape: Shape, dimensions: int, *, by_index: bool) -> Select[Any]:
+    distance = _distance(dimensions)
+    if not by_index:
+        # Nothing is added, so that no index knows the expression.
+        distance += 0.0
+    of_model = select_chunks(shape, Chunk.id).where(Chunk.embedding_model_id == bindparam("model_id"))
+    return of_model.order_by(distance).limit(bindparam("limit"))
+
+
+def _distance(dimensions: int) -> ColumnElement[float]:
     # The dimensions are part of the type, and so of the index's expression.
-    kind = HALFVEC(model.dimensions)
-    return cast(Chunk.embedding, kind).op("<=>", return_type=Float)(cast(bindparam(None, vector, kind), kind))
+    kind = HALFVEC(dimensions)
+    return cast(Chunk.embedding, kind).op("<=>", return_type=Float)(cast(bindparam("vector", type_=kind), kind))

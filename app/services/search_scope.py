@@ -1,10 +1,16 @@
-"""The chunks that a search may find."""
+"""The chunks that a search may find.
+
+To build a statement takes SQLAlchemy about as long as Postgres takes to answer it in a small store. So a search has its
+statements built once for each shape of scope, with named parameters, and asks them with the values at hand.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Select, and_, any_, bindparam
+import orjson
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, any_, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.base import Json
@@ -12,10 +18,18 @@ from app.models import Chunk, VectorStoreFile
 from app.pagination import scoped
 from app.services.attribute_filters import condition
 
+#: What all scopes have in common whose statements are the same but for the values of parameters.
+Shape = bytes | None
+#: A statement and its parameters: `session.execute(*asked)`.
+Asked = tuple[Select[Any], Json]
 
-def one_of(column: InstrumentedAttribute[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """As `column IN values`, but the same statement for any number of values: the database prepares it once."""
-    return column == any_(bindparam(None, list(values), ARRAY(column.type)))
+#: For functions that build a statement. Of filters, which differ without end, those asked for last are kept.
+built_once: Final = lru_cache(maxsize=256)
+
+
+def one_of(column: InstrumentedAttribute[Any], parameter: str) -> ColumnElement[bool]:
+    """As `column IN :parameter`, but the same statement for any number of values: the database prepares it once."""
+    return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +53,39 @@ class Scope:
     store_ids: Sequence[str]
     filters: Json | None = None
 
-    def in_stores(self, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-        """Whether `column` is the id of one of the stores."""
-        return one_of(column, self.store_ids)
+    @property
+    def shape(self) -> Shape:
+        """What its statements are built for: its filters."""
+        return None if self.filters is None else orjson.dumps(self.filters)
 
-    def files(self) -> Select[VectorStoreFile]:
-        """Selects the files whose chunks are searched."""
-        statement = scoped(VectorStoreFile, self.project_id).where(
-            self.in_stores(VectorStoreFile.vector_store_id), VectorStoreFile.status == "completed"
-        )
-        if self.filters is not None:
-            statement = statement.where(condition(self.filters, VectorStoreFile.attributes))
-        return statement
+    @property
+    def values(self) -> Json:
+        """The values of the parameters that its statements have."""
+        return {"project_id": self.project_id, "store_ids": list(self.store_ids)}
 
-    def select(self, *columns: Any) -> Select[Any]:
-        """Selects `columns` of the chunks, and of the files as they are in their stores."""
-        of_file = and_(Chunk.file_id == VectorStoreFile.id, Chunk.vector_store_id == VectorStoreFile.vector_store_id)
-        return (
-            self.files()
-            .select_from(VectorStoreFile)
-            .join(Chunk, of_file)
-            .where(self.in_stores(Chunk.vector_store_id))
-            .with_only_columns(*columns)
-        )
+
+def in_stores(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Whether `column` is the id of one of the stores."""
+    return one_of(column, "store_ids")
+
+
+def select_files(shape: Shape) -> Select[VectorStoreFile]:
+    """Selects the files whose chunks are searched."""
+    statement = scoped(VectorStoreFile, bindparam("project_id", type_=Text)).where(
+        in_stores(VectorStoreFile.vector_store_id), VectorStoreFile.status == "completed"
+    )
+    if shape is not None:
+        statement = statement.where(condition(orjson.loads(shape), VectorStoreFile.attributes))
+    return statement
+
+
+def select_chunks(shape: Shape, *columns: Any) -> Select[Any]:
+    """Selects `columns` of the chunks, and of the files as they are in their stores."""
+    of_file = and_(Chunk.file_id == VectorStoreFile.id, Chunk.vector_store_id == VectorStoreFile.vector_store_id)
+    return (
+        select_files(shape)
+        .select_from(VectorStoreFile)
+        .join(Chunk, of_file)
+        .where(in_stores(Chunk.vector_store_id))
+        .with_only_columns(*columns)
+    )

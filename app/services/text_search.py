@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json
 from app.models import Chunk
-from app.services.search_scope import Scope, Size
+from app.services.search_scope import Asked, Scope, Shape, Size, built_once, in_stores, select_chunks
 
 #: Between the parts of identifiers, numbers, paths and addresses. Postgres's parser would take some of them for signs,
 #: hosts, files or tags, and the parts would not be found.
@@ -94,33 +94,37 @@ async def find_terms(session: AsyncSession, scope: Scope, size: Size, query: str
         return ()
     counts = dict.fromkeys(tsqueries, 0)
     if size.few:
-        counts |= await _counted(session, _count_in_one_pass(scope, tsqueries))
+        values = scope.values | {"tsqueries": tsqueries, "any_of_them": " | ".join(tsqueries)}
+        counts |= (await session.execute(_count_in_one_pass(scope.shape), values)).all()
     else:
         common = await _shares_of_common_words(session, tsqueries, size.in_all)
         counts |= {tsquery: round(_bound(tsquery, common) * size.in_scope) for tsquery in tsqueries}
         if rest := [tsquery for tsquery in tsqueries if not counts[tsquery]]:
-            counts |= await _counted(session, _count_apart(scope, rest))
+            values = scope.values | {f"tsquery_{number}": tsquery for number, tsquery in enumerate(rest)}
+            counts |= (await session.execute(_count_apart(len(rest)), values)).all()
     terms = [Term(tsquery, count, _weight(count, size.in_scope)) for tsquery, count in counts.items()]
     return sorted(terms, key=lambda term: term.chunks)
 
 
-def best(scope: Scope, terms: Terms, limit: int) -> Select[int]:
-    """Selects the ids of the chunks that match `terms` best."""
-    matching = scope.select(Chunk.id, words_in_memory()).where(_hold(Chunk.words, _worthy(terms)))
-    ranked = matching.limit(_MOST_RANKED).subquery()
-    return select(ranked.c.id).order_by(score(terms, ranked.c.words).desc(), ranked.c.id).limit(limit)
+def best(scope: Scope, terms: Terms, limit: int) -> Asked:
+    """Asks for the ids of the chunks that match `terms` best."""
+    return _best(scope.shape), scope.values | score_values(terms) | {"worthy": _worthy(terms), "limit": limit}
 
 
-def score(terms: Terms, words: SQLColumnExpression[str]) -> ColumnElement[float]:
-    """How well `words` match `terms`: 0 for not at all, about 1 for each term once, at most 1.65 for more."""
-    total = sum(term.weight for term in terms)
-    shares = [term.weight / total for term in terms]
-    term = _table(tsquery=_array(TEXT, [term.tsquery for term in terms]), share=_array(Float, shares))
+def score(words: SQLColumnExpression[str]) -> ColumnElement[float]:
+    """How well `words` match the terms in `score_values`: 0 for not at all, about 1 for each once, at most 1.65."""
+    term = _table(tsquery=bindparam("tsqueries", type_=ARRAY(TEXT)), share=bindparam("shares", type_=ARRAY(Float)))
     # For phrases ts_rank may give more than for any word, whatever is between their words.
     rank = func.least(func.ts_rank(words, cast(term.c.tsquery, TSQUERY)), _ALWAYS) / _ONCE
     return func.coalesce(
         select(func.sum(term.c.share * rank)).where(_hold(words, term.c.tsquery)).scalar_subquery(), 0.0
     )
+
+
+def score_values(terms: Terms) -> Json:
+    """The values of the parameters that `score` has."""
+    total = sum(term.weight for term in terms)
+    return {"tsqueries": [term.tsquery for term in terms], "shares": [term.weight / total for term in terms]}
 
 
 def words_in_memory() -> ColumnElement[str]:
@@ -166,12 +170,20 @@ def _tsqueries() -> Select[str]:
     return select(terms.c.tsquery).where(terms.c.tsquery != "").order_by(*longest_first).limit(_MOST_TERMS)
 
 
-def _count_in_one_pass(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
+@built_once
+def _best(shape: Shape) -> Select[Any]:
+    matching = select_chunks(shape, Chunk.id, words_in_memory()).where(_hold(Chunk.words, bindparam("worthy")))
+    ranked = matching.limit(_MOST_RANKED).subquery()
+    return select(ranked.c.id).order_by(score(ranked.c.words).desc(), ranked.c.id).limit(bindparam("limit"))
+
+
+@built_once
+def _count_in_one_pass(shape: Shape) -> Select[Any]:
     """Selects how many chunks hold each term, looking at all chunks."""
-    matching = scope.select(words_in_memory()).where(_hold(Chunk.words, " | ".join(tsqueries)))
+    matching = select_chunks(shape, words_in_memory()).where(_hold(Chunk.words, bindparam("any_of_them")))
     # Without the offset, which drops nothing, the words would be unpacked for each term.
     chunk = matching.offset(0).subquery()
-    term = _table(tsquery=_array(TEXT, tsqueries))
+    term = _table(tsquery=bindparam("tsqueries", type_=ARRAY(TEXT)))
     joined = select(term.c.tsquery, func.count()).select_from(chunk).join(term, _hold(chunk.c.words, term.c.tsquery))
     return joined.group_by(term.c.tsquery)
 
@@ -188,18 +200,16 @@ def _bound(tsquery: str, common: Mapping[str, float]) -> float:
     return min(common.get(word, 0.0) for word in _WORD.findall(tsquery))
 
 
-def _count_apart(scope: Scope, tsqueries: Sequence[str]) -> Select[Any]:
-    """Selects how many chunks of the stores hold each term, or that there are more than would be ranked."""
+@built_once
+def _count_apart(terms: int) -> Select[Any]:
+    """Selects how many chunks of the stores hold each of so many terms, or that there are more than would be ranked."""
     counts = []
-    for tsquery in tsqueries:
-        in_stores = select(literal(1)).where(scope.in_stores(Chunk.vector_store_id), _hold(Chunk.words, tsquery))
-        found = in_stores.limit(_MOST_RANKED + 1).subquery()
-        counts.append(select(literal(tsquery).label("tsquery"), func.count()).select_from(found))
+    for number in range(terms):
+        tsquery = bindparam(f"tsquery_{number}", type_=TEXT)
+        held = select(literal(1)).where(in_stores(Chunk.vector_store_id), _hold(Chunk.words, tsquery))
+        found = held.limit(_MOST_RANKED + 1).subquery()
+        counts.append(select(tsquery.label("tsquery"), func.count()).select_from(found))
     return select(union_all(*counts).subquery())
-
-
-async def _counted(session: AsyncSession, counts: Select[Any]) -> dict[str, int]:
-    return dict((await session.execute(counts)).all())
 
 
 def _hold(words: Any, tsquery: Any) -> ColumnElement[bool]:
@@ -211,10 +221,6 @@ def _spaced(content: Any) -> ColumnElement[str]:
     """`content` with a space for each separator, and around each character of unspaced scripts."""
     spaces = " " * len(_SEPARATORS)
     return func.regexp_replace(func.translate(content, _SEPARATORS, spaces), f"([{_UNSPACED}])", r" \1 ", "g")
-
-
-def _array(kind: Any, values: Sequence[Any]) -> ColumnElement[Any]:
-    return bindparam(None, list(values), ARRAY(kind))
 
 
 def _table(**columns: ColumnElement[Any]) -> Any:

@@ -8,10 +8,10 @@ hold its words (app.services.text_search). Each candidate is then seen from both
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import null, select
+from sqlalchemy import Select, bindparam, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.backends.base import BackendFailure
@@ -22,7 +22,7 @@ from app.models import Chunk, EmbeddingModel, File, VectorStoreFile
 from app.services import calibration, nearest, ranking, text_search
 from app.services.calibration import Calibration
 from app.services.ranking import Candidate, Ranked, Ranker
-from app.services.search_scope import Scope, Size, one_of
+from app.services.search_scope import Scope, Shape, Size, built_once, one_of, select_chunks, select_files
 from app.services.text_search import Terms
 
 #: Candidates from one side.
@@ -103,8 +103,13 @@ async def search(
 
 async def _models(session: AsyncSession, scope: Scope) -> Sequence[EmbeddingModel]:
     """The models that files in scope have vectors by."""
-    has_files = scope.files().where(VectorStoreFile.embedding_model_id == EmbeddingModel.id).exists()
-    return (await session.scalars(select(EmbeddingModel).where(has_files))).all()
+    return (await session.scalars(_select_models(scope.shape), scope.values)).all()
+
+
+@built_once
+def _select_models(shape: Shape) -> Select[Any]:
+    has_files = select_files(shape).where(VectorStoreFile.embedding_model_id == EmbeddingModel.id).exists()
+    return select(EmbeddingModel).where(has_files)
 
 
 async def _meanings(
@@ -137,7 +142,7 @@ async def _words(sessions: Sessions, scope: Scope, queries: Sequence[str], confi
         for query in queries:
             terms = await text_search.find_terms(session, scope, size, query, config)
             search_all = size.few or not terms
-            matching = () if search_all else await session.scalars(text_search.best(scope, terms, _CANDIDATES))
+            matching = () if search_all else await session.scalars(*text_search.best(scope, terms, _CANDIDATES))
             worded.append(_Words(terms, tuple(matching)))
     return size, worded
 
@@ -163,39 +168,38 @@ async def _seen_from_both_sides(
     session: AsyncSession, scope: Scope, chosen: Sequence[int] | None, meaning: _Meaning, terms: Terms
 ) -> list[Candidate]:
     """The chosen chunks of one model (None: all in scope) as candidates."""
-    cosine = null() if meaning.vector is None else nearest.similarity(meaning.model, meaning.vector)
-    columns = (
-        Chunk.id,
-        Chunk.file_id,
-        Chunk.position,
-        cosine.label("cosine"),
-        text_search.words_in_memory(),
-    )
-    of_model = scope.select(*columns).where(Chunk.embedding_model_id == meaning.model.id)
+    values = scope.values | {"model_id": meaning.model.id}
+    if meaning.vector is not None:
+        values["vector"] = meaning.vector
     if chosen is not None:
-        of_model = of_model.where(one_of(Chunk.id, chosen))
-    # Without the offset, which drops nothing, the words would be unpacked for each term.
-    chunk = of_model.offset(0).subquery().c
-    words = text_search.score(terms, chunk.words) if terms else null()
-    rows = await session.execute(select(chunk.id, chunk.file_id, chunk.position, chunk.cosine, words))
+        values["chosen"] = list(chosen)
+    if terms:
+        values |= text_search.score_values(terms)
+    dimensions = None if meaning.vector is None else meaning.model.dimensions
+    statement = _select_candidates(scope.shape, dimensions, chosen=chosen is not None, worded=bool(terms))
     return [
         Candidate(chunk_id, file_id, position, meaning.nearness(cosine), words)
-        for chunk_id, file_id, position, cosine, words in rows
+        for chunk_id, file_id, position, cosine, words in await session.execute(statement, values)
     ]
 
 
+@built_once
+def _select_candidates(shape: Shape, dimensions: int | None, *, chosen: bool, worded: bool) -> Select[Any]:
+    """Selects the chunks of a model, those chosen or all, with their cosines and scores as far as there are any."""
+    cosine = null() if dimensions is None else nearest.similarity(dimensions)
+    columns = (Chunk.id, Chunk.file_id, Chunk.position, cosine.label("cosine"), text_search.words_in_memory())
+    of_model = select_chunks(shape, *columns).where(Chunk.embedding_model_id == bindparam("model_id"))
+    if chosen:
+        of_model = of_model.where(one_of(Chunk.id, "chosen"))
+    # Without the offset, which drops nothing, the words would be unpacked for each term.
+    chunk = of_model.offset(0).subquery().c
+    words = text_search.score(chunk.words) if worded else null()
+    return select(chunk.id, chunk.file_id, chunk.position, chunk.cosine, words)
+
+
 async def _hits(session: AsyncSession, scope: Scope, best: Sequence[Ranked]) -> list[Hit]:
-    columns = (
-        Chunk.vector_store_id,
-        Chunk.text,
-        Chunk.position,
-        Chunk.page,
-        Chunk.file_id,
-        File.filename,
-        VectorStoreFile.attributes,
-    )
-    statement = scope.select(Chunk.id, *columns).join(File, File.id == Chunk.file_id)
-    rows = await session.execute(statement.where(one_of(Chunk.id, [ranked.chunk_id for ranked in best])))
+    values = scope.values | {"found": [ranked.chunk_id for ranked in best]}
+    rows = await session.execute(_select_hits(scope.shape), values)
     found = {row.id: row for row in rows}
     return [
         Hit(
@@ -211,3 +215,18 @@ async def _hits(session: AsyncSession, scope: Scope, best: Sequence[Ranked]) -> 
         for ranked in best
         if (row := found.get(ranked.chunk_id)) is not None
     ]
+
+
+@built_once
+def _select_hits(shape: Shape) -> Select[Any]:
+    columns = (
+        Chunk.vector_store_id,
+        Chunk.text,
+        Chunk.position,
+        Chunk.page,
+        Chunk.file_id,
+        File.filename,
+        VectorStoreFile.attributes,
+    )
+    statement = select_chunks(shape, Chunk.id, *columns).join(File, File.id == Chunk.file_id)
+    return statement.where(one_of(Chunk.id, "found"))

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.session import Sessions, transaction
 from app.models import Chunk, EmbeddingModel
 from app.services import embedding_models, nearest
-from app.services.search_scope import Scope
+from app.services.search_scope import Scope, select_chunks
 from tests.search.library import Library
 
 CHUNKS = 1500
@@ -58,8 +58,8 @@ async def test_the_index_finds_what_is_nearest(
     async with sessions() as session:
         await nearest.prepare(session)
         for seed in range(20):
-            exact = set(await session.scalars(nearest.one_by_one(scope, model, vector(seed), 20)))
-            found = list(await session.scalars(nearest.by_index(scope, model, vector(seed), 20)))
+            exact = set(await session.scalars(*nearest.one_by_one(scope, model, vector(seed), 20)))
+            found = list(await session.scalars(*nearest.by_index(scope, model, vector(seed), 20)))
             assert len(found) == len(exact) == 20
             shares.append(len(exact.intersection(found)) / 20)
     assert sum(shares) / len(shares) >= 0.98
@@ -67,9 +67,9 @@ async def test_the_index_finds_what_is_nearest(
 
 async def test_one_by_one_is_by_cosine(sessions: Sessions, scope: Scope, model: EmbeddingModel) -> None:
     async with sessions() as session:
-        found = list(await session.scalars(nearest.one_by_one(scope, model, vector(1), 10)))
-        similarity = nearest.similarity(model, vector(1))
-        rows = dict((await session.execute(scope.select(Chunk.id, similarity))).all())
+        found = list(await session.scalars(*nearest.one_by_one(scope, model, vector(1), 10)))
+        statement = select_chunks(scope.shape, Chunk.id, nearest.similarity(model.dimensions))
+        rows = dict((await session.execute(statement, scope.values | {"vector": vector(1)})).all())
     assert found == sorted(rows, key=lambda chunk_id: -rows[chunk_id])[:10]
     assert all(-1 <= cosine <= 1 for cosine in rows.values())
 
@@ -80,9 +80,9 @@ async def test_each_way_has_its_plan(sessions: Sessions, scope: Scope, model: Em
         await nearest.prepare(session)
         # Until it is reset, a plan is kept with its costs: so the index shows that it was used.
         used = select(func.pg_stat_get_xact_numscans(text(f"'{index}'::regclass")))
-        await session.execute(nearest.one_by_one(scope, model, vector(1), 20))
+        await session.execute(*nearest.one_by_one(scope, model, vector(1), 20))
         assert await session.scalar(used) == 0
-        await session.execute(nearest.by_index(scope, model, vector(1), 20))
+        await session.execute(*nearest.by_index(scope, model, vector(1), 20))
         assert await session.scalar(used) == 1
 
 
@@ -117,7 +117,7 @@ async def test_what_is_too_long_for_an_index_goes_without(library: Library) -> N
         model = await session.scalar(select(EmbeddingModel).where(EmbeddingModel.dimensions == 5000))
         assert model is not None
         assert not await _indexed(session, model.id)
-        (first,) = await session.scalars(nearest.one_by_one(scope, model, long[1], 1))
+        (first,) = await session.scalars(*nearest.one_by_one(scope, model, long[1], 1))
         assert await session.scalar(select(Chunk.text).where(Chunk.id == first)) == "two"
 
 

@@ -23,9 +23,9 @@ async def found_by(library: Library, store: str, query: str, size: Size = FEW) -
         terms = await text_search.find_terms(session, scope, size, query, CONFIG)
         if not terms:
             return {}
-        best = text_search.best(scope, terms, 100)
-        scored = select(Chunk.text, text_search.score(terms, Chunk.words)).where(Chunk.id.in_(best))
-        return dict((await session.execute(scored)).all())
+        best = (await session.scalars(*text_search.best(scope, terms, 100))).all()
+        scored = select(Chunk.text, text_search.score(Chunk.words)).where(Chunk.id.in_(best))
+        return dict((await session.execute(scored, text_search.score_values(terms))).all())
 
 
 @pytest.mark.parametrize("size", [FEW, MANY])
