@@ -1,0 +1,35 @@
+"""The notebooks of `examples/`, executed as Jupyter does it."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+_CELL_SECONDS = 100
+
+
+def read(name: str) -> Any:
+    """A notebook."""
+    return nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+
+
+def code_cells(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def printed(cell: Any) -> str:
+    """What a cell has printed; what it has said beside that is a mistake."""
+    assert all(output.output_type == "stream" and output.name == "stdout" for output in cell.outputs), cell.outputs
+    return "".join(output.text for output in cell.outputs)
+
+
+async def execute(name: str, **variables: str) -> list[str]:
+    """What each code cell prints, the variables being set. Raises nbclient's CellExecutionError if one fails."""
+    notebook = read(name)
+    runner = NotebookClient(
+        notebook, timeout=_CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES)}}
+    )
+    await runner.async_execute(env=variables)
+    return [printed(cell) for cell in code_cells(notebook)]
