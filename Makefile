@@ -7,7 +7,7 @@ PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test test-deployment faults lint format bench clean
+.PHONY: help setup run demo test test-deployment faults lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ setup: $(STAMP) ## the virtual environment with everything in it
 
 run: setup ## Locum with all it needs, on http://127.0.0.1:8080/v1
 	@$(BIN)/locum up
+
+demo: setup ## the help desk of examples/demo_app on http://127.0.0.1:8090, while Locum runs
+	@$(BIN)/python -m examples.demo_app
 
 lint: setup ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

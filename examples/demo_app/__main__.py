@@ -29,7 +29,7 @@ def main() -> None:
     except OpenAIError as error:
         sys.exit(f"There is no server to talk to at {base_url} ({error}): start one with `make run`.")
     app = create_app(AsyncOpenAI(base_url=base_url, api_key=api_key), arguments.model)
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+    uvicorn.run(app, host=arguments.host, port=arguments.port, access_log=False)
 
 
 def _server() -> tuple[str, str]:

@@ -33,3 +33,15 @@ async def execute(name: str, **variables: str) -> list[str]:
     )
     await runner.async_execute(env=variables)
     return [printed(cell) for cell in code_cells(notebook)]
+
+
+def lines_by_section(name: str) -> dict[str, int]:
+    """How many lines of code stand below each heading."""
+    lines: dict[str, int] = {}
+    section = ""
+    for cell in read(name).cells:
+        if cell.cell_type == "markdown":
+            section = next((line[3:] for line in reversed(cell.source.splitlines()) if line[:3] == "## "), section)
+        else:
+            lines[section] = lines.get(section, 0) + sum(bool(line.strip()) for line in cell.source.splitlines())
+    return lines

@@ -1,6 +1,7 @@
 """The two notebooks do what they say, cell by cell, and the same as each other."""
 
 import os
+import re
 from collections.abc import Callable
 
 import pytest
@@ -59,11 +60,12 @@ async def test_with(locum: Locum, backend: CompletionBackend, model: str, script
         Turn(text="Two years【0:0】."),
         Turn(text="The Kestrel."),
     )
+    manual, terms = "【0:0†kestrel-manual.md】", "【0:0†warranty-and-returns.md】"
     said = await notebooks.execute("with_assistants_api", **variables(locum, model))
     assert said[ASKING] == [
-        "Take the battery out for thirty seconds【0:0†kestrel-manual.md】.\n  【0:0†kestrel-manual.md】 kestrel-manual.md\n",
+        f"Take the battery out for thirty seconds{manual}.\n  {manual} kestrel-manual.md\n",
         "On its way.\n",
-        "Two years【0:0†warranty-and-returns.md】.\n  【0:0†warranty-and-returns.md】 warranty-and-returns.md\n",
+        f"Two years{terms}.\n  {terms} warranty-and-returns.md\n",
         "The Kestrel.\n",
     ]
     assert "hold the round button for ten seconds" in told(backend, model, 1)
@@ -76,3 +78,15 @@ async def test_with(locum: Locum, backend: CompletionBackend, model: str, script
 def test_no_outputs_are_kept(name: str) -> None:
     for cell in notebooks.code_cells(notebooks.read(name)):
         assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+def test_the_comparison_counts_right() -> None:
+    without, with_api = map(notebooks.lines_by_section, NAMES)
+    assert list(without) == list(with_api)
+    rows = re.findall(
+        r"^\| (\d\. .+) \| (\d+) \| (\d+) \|$", (notebooks.EXAMPLES / "README.md").read_text(), re.MULTILINE
+    )
+    told = {section: (int(one), int(other)) for section, one, other in rows}
+    # What is the same on both sides is not in the table.
+    counted = {section: (without[section], with_api[section]) for section in without}
+    assert told == {section: pair for section, pair in counted.items() if pair[0] != pair[1]}
