@@ -39,6 +39,8 @@ _MAX_UNREAD = 2048
 _RETRY_SECONDS = 0.5
 #: For what a reader waits for, beside the events themselves: it can do without.
 _PATIENCE = 2.0
+#: For the events that tell of a run being queued: they are written as soon as that is committed.
+_BEGINNING_MS = 500
 
 
 class Place(NamedTuple):
@@ -179,6 +181,20 @@ class EventLog:
         async with asyncio.timeout(_PATIENCE):
             answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
         return _entries(answer)[0] if answer else None
+
+    async def wait_for_beginning(self, run_id: str, attempt: int) -> None:
+        """Waits until the log holds something of `attempt`, or of a later one; not for long, for it may have been lost.
+
+        A worker can come by a run between the commit that queued it and the events that tell so. Were it to write
+        first, those would be refused as too late, and streams would lack their beginning.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._redis.execute_command(
+                    "XREAD", "COUNT", 1, "BLOCK", _BEGINNING_MS, "STREAMS", key(run_id), f"{attempt}-0"
+                )
+        except (RedisError, OSError) as error:
+            log.warning("event_log_away", error=str(error) or type(error).__name__)
 
     async def forget(self, run_id: str) -> None:
         """Drops the log of a run whose thread is deleted."""

@@ -13,6 +13,7 @@ from openai import AsyncOpenAI, OpenAI
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
 from tests.stack import Stack, run_stack
+from tests.watched_streams import Watch
 
 # A machine that is busy is no bug. The same examples each time: `--hypothesis-profile=explore` looks for others.
 hypothesis.settings.register_profile("explore", deadline=None)
@@ -24,6 +25,23 @@ _HEAVY = ("faults", "embedded", "deployment", "sdk")
 
 #: Sent by hand where the official client is not used.
 BETA = {"OpenAI-Beta": "assistants=v2"}
+
+
+@pytest.fixture(scope="session")
+def watch() -> Iterator[Watch]:
+    """Looks at every run's stream that is read through HTTP in this process."""
+    watching = Watch()
+    with pytest.MonkeyPatch.context() as patch:
+        watching.put_on(patch)
+        yield watching
+
+
+@pytest.fixture(autouse=True)
+def _events_are_in_order(watch: Watch) -> Iterator[None]:
+    """Fails a test that saw a stream whose events do not follow each other as they must."""
+    watch.taken()
+    yield
+    assert watch.taken() == []
 
 
 @pytest.fixture(scope="session")

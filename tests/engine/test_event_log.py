@@ -1,5 +1,6 @@
 """The reading side of the event log: several readers of one run on one connection, against a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -58,3 +59,16 @@ async def test_a_reader_that_joins_behind_another_misses_nothing(redis: Redis) -
     finally:
         await log.close()
         await log.forget(run_id)
+
+
+async def test_a_log_is_waited_for_until_it_has_begun(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    run_id = ids.new(ids.RUN)
+    waiting = asyncio.create_task(log.wait_for_beginning(run_id, 0))
+    other = asyncio.create_task(log.wait_for_beginning(ids.new(ids.RUN), 0))
+    await log.append(run_id, 0, [RunEvent("mark", b"{}")])
+    await waiting
+    assert not other.done()
+    await log.wait_for_beginning(run_id, 0)
+    await other
+    await log.forget(run_id)

@@ -88,6 +88,7 @@ class Execution:
                 if taken_over:
                     await self._discard_unfinished()
                 else:
+                    await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
                     self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
                 await self._take_turns()
         except Interrupted as interruption:
