@@ -15,6 +15,7 @@ from openai import OpenAI
 
 from app.embedded import identity
 from tests.embedded.launched import Launched, locum
+from tests.examples import notebooks
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import wait_for
 
@@ -48,6 +49,17 @@ def test_it_serves_and_says_how(up: Launched, backend: CompletionBackend) -> Non
     for part in (up.base_url, up.api_key, backend.url, str(up.data_dir), "from openai import OpenAI"):
         assert part in up.said
     assert httpx2.get(f"http://127.0.0.1:{up.port}/readyz").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize("name", ["without_assistants_api", "with_assistants_api"])
+async def test_the_notebooks_of_the_examples_run(up: Launched, name: str) -> None:
+    said = await notebooks.execute(name, OPENAI_BASE_URL=up.base_url, OPENAI_API_KEY=up.api_key, MODEL="echo")
+    assert said[notebooks.ASKING] == [
+        "You said: My Kestrel shows E07. What can I do?\n",
+        "You said: And where is my order B-17?\n",
+        "You said: How long will its battery be under warranty?\n",
+        "You said: Which bicycle was my first question about?\n",
+    ]
 
 
 def test_what_it_keeps_is_closed_to_others(up: Launched) -> None:

@@ -1,5 +1,6 @@
 """The notebooks of `examples/`, executed as Jupyter does it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import nbformat
 from nbclient import NotebookClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-_CELL_SECONDS = 100
+#: The cells that ask, counted from the last: three questions, and one after a restart.
+ASKING = slice(-5, -1)
+_CELL_SECONDS = 60
 
 
 def read(name: str) -> Any:
@@ -26,12 +29,12 @@ def printed(cell: Any) -> str:
 
 
 async def execute(name: str, **variables: str) -> list[str]:
-    """What each code cell prints, the variables being set. Raises nbclient's CellExecutionError if one fails."""
+    """What each code cell prints, with these variables set. Raises nbclient's CellExecutionError if one fails."""
     notebook = read(name)
     runner = NotebookClient(
         notebook, timeout=_CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES)}}
     )
-    await runner.async_execute(env=variables)
+    await runner.async_execute(env={**os.environ, **variables})
     return [printed(cell) for cell in code_cells(notebook)]
 
 

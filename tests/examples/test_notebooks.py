@@ -1,6 +1,5 @@
 """The two notebooks do what they say, cell by cell, and the same as each other."""
 
-import os
 import re
 from collections.abc import Callable
 
@@ -12,13 +11,11 @@ from tests.fakes.turns import Call, Turn
 from tests.running import Locum
 
 NAMES = ("without_assistants_api", "with_assistants_api")
-#: The cells that ask, counted from the last: three questions, and one after a restart.
-ASKING = slice(-5, -1)
 
 
 def variables(locum: Locum, model: str) -> dict[str, str]:
     """What the notebooks have the reader set."""
-    return {**os.environ, "OPENAI_BASE_URL": locum.base_url, "OPENAI_API_KEY": locum.api_key, "MODEL": model}
+    return {"OPENAI_BASE_URL": locum.base_url, "OPENAI_API_KEY": locum.api_key, "MODEL": model}
 
 
 def told(backend: CompletionBackend, model: str, number: int) -> str:
@@ -37,7 +34,7 @@ async def test_without(locum: Locum, backend: CompletionBackend, model: str, scr
         Turn(text="The Kestrel."),
     )
     said = await notebooks.execute("without_assistants_api", **variables(locum, model))
-    assert said[ASKING] == [
+    assert said[notebooks.ASKING] == [
         "Take the battery out for thirty seconds [1].\n  [1] kestrel-manual.md\n",
         "On its way.\n",
         "Two years [4].\n  [4] warranty-and-returns.md\n",
@@ -62,7 +59,7 @@ async def test_with(locum: Locum, backend: CompletionBackend, model: str, script
     )
     manual, terms = "【0:0†kestrel-manual.md】", "【0:0†warranty-and-returns.md】"
     said = await notebooks.execute("with_assistants_api", **variables(locum, model))
-    assert said[ASKING] == [
+    assert said[notebooks.ASKING] == [
         f"Take the battery out for thirty seconds{manual}.\n  {manual} kestrel-manual.md\n",
         "On its way.\n",
         f"Two years{terms}.\n  {terms} warranty-and-returns.md\n",
