@@ -1,4 +1,4 @@
-# One image for the API, the workers, the small embedding model, the migrations and the `locum` command.
+# One image for the API, the workers, the sandbox host, the small embedding model, the migrations and the `locum` command.
 #
 #   docker build -t locum .
 #
@@ -27,7 +27,8 @@ WORKDIR /src
 # The dependencies are a layer of their own: a change of Locum's code does not install them again.
 COPY pyproject.toml constraints.txt ./
 RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-      print(*project["dependencies"], *project["optional-dependencies"]["embeddings"], sep="\n")' > requirements.txt \
+      extras = project["optional-dependencies"]; \
+      print(*project["dependencies"], *extras["embeddings"], *extras["sandbox"], sep="\n")' > requirements.txt \
  && /pip/bin/pip --python /opt/locum/bin/python install --constraint constraints.txt --requirement requirements.txt
 
 COPY README.md LICENSE ./

@@ -40,12 +40,14 @@ def main() -> None:
             healthy = answers(int(os.environ["LOCUM_PORT"]))
         case ["embeddings"]:
             healthy = answers(8081)
+        case ["sandbox"]:
+            healthy = answers(8070)
         case ["worker"]:
             healthy = asyncio.run(worker("runs"))
         case ["ingestion"]:
             healthy = asyncio.run(worker("ingestion"))
         case _:
-            sys.exit("usage: healthcheck.py api|worker|ingestion|embeddings")
+            sys.exit("usage: healthcheck.py api|worker|ingestion|embeddings|sandbox")
     if not healthy:
         sys.exit("unhealthy")
 

@@ -1,8 +1,12 @@
 """A running Locum for the whole session, on real parts: Postgres, Redis, an API and a worker process, and a backend
 that answers by script. Tests reach it as applications do, through the official client."""
 
+import contextlib
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import httpx2
 import hypothesis
@@ -10,6 +14,7 @@ import psycopg
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from tests.deployment.engine import CannotRun, Engine, run_engine, what_is_missing
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
 from tests.stack import Stack, run_stack
@@ -63,6 +68,27 @@ def locum(stack: Stack, backend: CompletionBackend, tmp_path_factory: pytest.Tem
     """The API and a worker of each kind, as processes of their own."""
     with run_locum(stack, backend.url, tmp_path_factory.mktemp("locum")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A Docker engine, for all tests. Where none can be run they are skipped; with `--docker=required` they fail."""
+    required = request.config.getoption("--docker") == "required"
+    if reason := what_is_missing():
+        _do_without(reason, required=required)
+    with contextlib.ExitStack() as running:
+        folder = Path(tempfile.mkdtemp(prefix="locum-docker-"))
+        try:
+            engine = running.enter_context(run_engine(folder))
+        except CannotRun as error:
+            _do_without(str(error), required=required)
+        yield engine
+
+
+def _do_without(reason: str, *, required: bool) -> NoReturn:
+    if required:
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture

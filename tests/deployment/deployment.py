@@ -14,6 +14,7 @@ from tests.deployment.engine import CommandFailed, Engine
 from tests.deployment.images import REPOSITORY
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import free_port, wait_for
+from tests.sandbox import image as sandbox_image
 
 _HEALTHY_SECONDS = 60
 
@@ -64,13 +65,13 @@ class Deployment:
         return str(state["Health"]["Status"]) if state["Running"] else "not running"
 
 
-_LASTING = ("postgres", "redis", "api", "worker", "ingestion", "embeddings")
+_LASTING = ("postgres", "redis", "api", "worker", "ingestion", "embeddings", "sandbox")
 
 
 def compose(engine: Engine, variables: Path, *arguments: str) -> str:
     """`docker-compose ...` with the file `variables` in the place of `.env`. Raises CommandFailed."""
     files = [f"--file={REPOSITORY}/docker-compose.yml", f"--file={REPOSITORY}/tests/deployment/impatient.yml"]
-    options = ["--ansi=never", "--project-name=locum", *files, f"--env-file={variables}"]
+    options = ["--ansi=never", "--project-name=locum", "--profile=sandbox", *files, f"--env-file={variables}"]
     return engine.run("docker-compose", *options, *arguments)
 
 
@@ -88,6 +89,11 @@ def run_deployment(engine: Engine) -> Iterator[Deployment]:
         "LOCUM_BACKEND_URL": f"http://host.docker.internal:{backend_port}/v1",
         "LOCUM_BACKEND_API_KEY": "the-key-of-the-model-server",
         "LOCUM_MODELS": '[{"match": "scripted-*"}]',
+        "LOCUM_SANDBOX_IMAGE": sandbox_image.IMAGE,
+        "LOCUM_SANDBOX_URL": "http://sandbox:8070",
+        "LOCUM_SANDBOX_TOKEN": "the-token-of-the-sandbox",
+        "LOCUM_SANDBOX_MOUNT": f"{engine.folder}/sandbox",
+        "LOCUM_DOCKER_SOCKET": f"{engine.folder}/docker.sock",
     }
     variables.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     backend = CompletionBackend(host=engine.gateway, port=backend_port)

@@ -40,7 +40,9 @@ def make_images(engine: Engine) -> str:
 
 
 def make_base(engine: Engine) -> None:
-    """This machine's release of Debian with Python, from its package mirror."""
+    """This machine's release of Debian with Python, from its package mirror; made once for an engine."""
+    if engine.docker("images", "--quiet", BASE):
+        return
     archive = engine.folder / "base.tar"
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     # Beside Python what python:slim has.
@@ -87,8 +89,13 @@ def _download(wheels: Path) -> None:
     """
     described = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     project = described["project"]
-    extra = project["optional-dependencies"]["embeddings"]
-    wanted = [*project["dependencies"], *extra, *described["build-system"]["requires"]]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *extras["embeddings"],
+        *extras["sandbox"],
+        *described["build-system"]["requires"],
+    ]
     pip = [sys.executable, "-m", "pip", "--python", SYSTEM_PYTHON, "download", "--quiet", "--only-binary=:all:"]
     constraints = f"--constraint={REPOSITORY / 'constraints.txt'}"
     ran = subprocess.run([*pip, f"--dest={wheels}", constraints, *wanted], capture_output=True, text=True, check=False)

@@ -22,12 +22,16 @@ from tests.running import wait_for
 pytestmark = pytest.mark.timeout(600)
 
 #: The services that are Locum's own.
-_OWN = ("api", "worker", "ingestion", "embeddings")
+_OWN = ("api", "worker", "ingestion", "embeddings", "sandbox")
+#: What root in the sandbox host's container may do: CHOWN, DAC_OVERRIDE, FOWNER.
+_SANDBOX_CAPABILITIES = 0b1011
 
 #: Settings that the image or the compose file decides.
 _DECIDED = {"host", "port", "data_dir"}
 #: What of the sandbox host's settings its clients have to know; it stands on another machine, or beside the engine.
 _OF_BOTH = {"data_dir", "log_level", "log_format", "sandbox_token"}
+#: Of the sandbox host's: fixed in the container, or of the other launcher.
+_DECIDED_THERE = {"data_dir", "sandbox_port", "sandbox_docker_host", "sandbox_environment"}
 
 
 def test_every_setting_reaches_the_containers() -> None:
@@ -36,6 +40,8 @@ def test_every_setting_reaches_the_containers() -> None:
     wanted = {f"LOCUM_{name.upper()}" for name in names}
     for service in ("api", "worker", "ingestion", "migrate"):
         assert services[service]["environment"].keys() == wanted
+    of_the_host = {f"LOCUM_{name.upper()}" for name in SandboxSettings.model_fields.keys() - _DECIDED_THERE}
+    assert services["sandbox"]["environment"].keys() == of_the_host
 
 
 @pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "LOCUM_BACKEND_URL"])
@@ -102,13 +108,33 @@ def test_stream(deployment: Deployment) -> None:
             assert "".join(stream.text_deltas) == "Good morning"
 
 
+def test_code_is_run_in_a_container_of_its_own(deployment: Deployment) -> None:
+    model = f"scripted-{uuid.uuid4().hex}"
+    code = "import os\nopen('a.txt', 'w').write('kept')\nprint(os.getuid() > 1_000_000, os.listdir('/mnt/data'))"
+    call = Call("code_interpreter", {"code": code})
+    deployment.backend.script(model, Turn(tool_calls=[call]), Turn(text="[a](sandbox:/mnt/data/a.txt)"))
+    with deployment.client() as client:
+        assistant = client.beta.assistants.create(model=model, tools=[{"type": "code_interpreter"}])
+        run = client.beta.threads.create_and_run_poll(
+            assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "Write it."}]}
+        )
+        assert run.status == "completed", run.last_error
+        (part,) = client.beta.threads.messages.list(run.thread_id).data[0].content
+        assert part.type == "text"
+        (link,) = part.text.annotations
+        assert link.type == "file_path"
+        assert client.files.content(link.file_path.file_id).read() == b"kept"
+    assert "True ['a.txt']" in deployment.backend.received(model)[1].body["messages"][-1]["content"]
+
+
 def test_processes_have_no_privileges(deployment: Deployment) -> None:
     for service in _OWN:
         status = deployment.compose("exec", "-T", service, "cat", "/proc/1/status")
         found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        assert found["Uid"].split() == ["10001"] * 4
-        assert found["Gid"].split() == ["10001"] * 4
-        assert int(found["CapBnd"], 16) == 0
+        account, capabilities = ("0", _SANDBOX_CAPABILITIES) if service == "sandbox" else ("10001", 0)
+        assert found["Uid"].split() == [account] * 4
+        assert found["Gid"].split() == [account] * 4
+        assert int(found["CapBnd"], 16) == capabilities
         assert found["NoNewPrivs"] == "1"
         with pytest.raises(CommandFailed, match="Read-only"):
             deployment.compose("exec", "-T", service, "touch", "/opt/locum/file")

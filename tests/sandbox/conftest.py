@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from app.embedded.owned import NOBODY
-from tests.deployment.conftest import engine as engine  # noqa: PLC0414 - the fixture, which belongs to that folder
 from tests.deployment.engine import Engine
 from tests.sandbox import image
 from tests.sandbox.hosts import Host, run_host

@@ -13,7 +13,9 @@ IMAGE = "locum-sandbox"
 
 
 def make_image(engine: Engine) -> None:
-    """Makes it, and the base that it stands on. Raises CommandFailed."""
+    """Makes it, and the base that it stands on; once for an engine. Raises CommandFailed."""
+    if engine.docker("images", "--quiet", IMAGE):
+        return
     wheels = engine.folder / "sandbox-wheels"
     with ThreadPoolExecutor() as side_by_side:
         downloaded = side_by_side.submit(_download, wheels)
