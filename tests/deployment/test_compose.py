@@ -19,7 +19,7 @@ from tests.fakes.completion_backend import Call, Turn
 from tests.running import wait_for
 
 # The images are made within the first test's time.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 #: The services that are Locum's own.
 _OWN = ("api", "worker", "ingestion", "embeddings", "sandbox")

@@ -63,5 +63,6 @@ async def session(client: SandboxClient) -> AsyncIterator[SandboxSession]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test on Docker waits for an image to be built."""
     for item in items:
-        if getattr(getattr(item, "callspec", None), "params", {}).get("host") == "docker":
+        on_docker = getattr(getattr(item, "callspec", None), "params", {}).get("host") == "docker"
+        if on_docker or "docker_settings" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(900))
