@@ -10,16 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from app.settings import SandboxSettings
 from sandbox import routes
 from sandbox.errors import CannotLaunch, SandboxError
-from sandbox.host import Host, run_host
+from sandbox.host import run_host
 
 #: How long executions that are under way may take to end when the host is stopped.
 _STOP_SECONDS = 2
 
 
-def create_app(host: Host) -> FastAPI:
-    """The HTTP side of a host."""
+def create_app() -> FastAPI:
+    """The HTTP side of the host that `state.host` is set to."""
     app = FastAPI(title="Locum sandbox host", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.host = host
     app.add_exception_handler(SandboxError, routes.sandbox_error)
     app.add_exception_handler(RequestValidationError, routes.invalid_request)
     app.include_router(routes.health)
@@ -29,29 +28,31 @@ def create_app(host: Host) -> FastAPI:
 
 def serve(settings: SandboxSettings) -> None:
     """Runs the host until SIGTERM or SIGINT. Raises CannotLaunch where no code can be run here."""
-    # Uvicorn raises the signal that stopped it once more when all is done: to have been stopped is no failure.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    # Not uvloop: what a kernel's processes die with is the thread that started them, which here is the main one.
-    asyncio.run(_serve(settings))
-
-
-async def _serve(settings: SandboxSettings) -> None:
     _ = settings.required_sandbox_token
-    async with run_host(settings) as host:
-        config = uvicorn.Config(
-            create_app(host),
-            host=settings.sandbox_host,
-            port=settings.sandbox_port,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
-        server = uvicorn.Server(config)
+    app = create_app()
+    config = uvicorn.Config(
+        app,
+        host=settings.sandbox_host,
+        port=settings.sandbox_port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    # From the start on, and not by uvicorn alone, which raises the signal that stopped it once more when all is done: a
+    # host that is stopped while it comes up ends as one that serves, and to have been stopped is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    # Not uvloop: what a kernel's processes die with is the thread that started them, which here is the main one.
+    asyncio.run(_serve(settings, app, server))
+
+
+async def _serve(settings: SandboxSettings, app: FastAPI, server: uvicorn.Server) -> None:
+    async with run_host(settings) as app.state.host:
         try:
             await server.serve()
         except SystemExit:

@@ -90,6 +90,22 @@ def start_host(
     folder: Path, *, unprivileged: bool = False, **settings: object
 ) -> tuple["subprocess.Popen[bytes]", Host]:
     """Starts a host; returns when it answers."""
+    process, host = begin_host(folder, unprivileged=unprivileged, **settings)
+
+    def answers() -> bool:
+        assert process.poll() is None, host.log.read_text()
+        with contextlib.suppress(httpx2.TransportError):
+            return httpx2.get(f"{host.url}/healthz").status_code == 200
+        return False
+
+    wait_for(answers, "the sandbox host", _START_SECONDS)
+    return process, host
+
+
+def begin_host(
+    folder: Path, *, unprivileged: bool = False, **settings: object
+) -> tuple["subprocess.Popen[bytes]", Host]:
+    """Starts a host, and does not wait for it."""
     port, token = free_port(), secrets.token_hex(16)
     own = {"host": "127.0.0.1", "port": port, "token": token, "dir": folder / "sandbox", **LIMITS, **settings}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUM_")}
@@ -101,16 +117,7 @@ def start_host(
     log = folder / "host.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-    host = Host(f"http://127.0.0.1:{port}", token, folder, log, process)
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(httpx2.TransportError):
-            return httpx2.get(f"{host.url}/healthz").status_code == 200
-        return False
-
-    wait_for(answers, "the sandbox host", _START_SECONDS)
-    return process, host
+    return process, Host(f"http://127.0.0.1:{port}", token, folder, log, process)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.deployment.engine import Engine
 from tests.running import free_port, wait_for
-from tests.sandbox.hosts import Host, run, run_host, running, start_host, stop
+from tests.sandbox.hosts import Host, begin_host, run, run_host, running, start_host, stop
 from workers.sandbox import SandboxClient, SandboxFailure
 
 
@@ -142,6 +142,21 @@ async def test_a_stopped_host_ends_what_runs_and_removes_all(folder: Path) -> No
         assert not (folder / "sandbox" / "sessions").exists()
     finally:
         stop(process)
+
+
+def test_a_host_that_is_stopped_while_it_comes_up_ends_well(folder: Path) -> None:
+    process, _ = begin_host(folder)
+
+    def catches_sigterm() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(caught & 1 << (signal.SIGTERM - 1))
+
+    wait_for(catches_sigterm, "the host to be asked to end", 20)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    assert not _kernels(folder)
+    assert not (folder / "sandbox" / "sessions").exists()
 
 
 async def test_a_kernel_that_waits_is_there_at_once(folder: Path) -> None:
