@@ -49,6 +49,7 @@ class Run(ApiObject, HasMetadata, Base):
 
     __tablename__ = "runs"
     __table_args__ = (
+        Index(None, "project_id", "seq"),
         Index(None, "thread_id", "seq"),
         Index("runs_one_active_per_thread_idx", "thread_id", unique=True, postgresql_where=_ACTIVE_SQL),
         Index("runs_waiting_idx", "project_id", "queued_at", postgresql_where=_ACTIVE_SQL),

@@ -110,23 +110,26 @@ class SubmitToolOutputs(RequestBody):
     stream: bool | None = None
 
 
+Status = Literal[
+    "queued",
+    "in_progress",
+    "requires_action",
+    "cancelling",
+    "cancelled",
+    "failed",
+    "completed",
+    "incomplete",
+    "expired",
+]
+
+
 class Run(Answer):
     id: str
     object: Literal["thread.run"] = "thread.run"
     created_at: Timestamp
     assistant_id: str
     thread_id: str
-    status: Literal[
-        "queued",
-        "in_progress",
-        "requires_action",
-        "cancelling",
-        "cancelled",
-        "failed",
-        "completed",
-        "incomplete",
-        "expired",
-    ]
+    status: Status
     started_at: Timestamp | None
     expires_at: Timestamp | None
     cancelled_at: Timestamp | None
