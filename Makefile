@@ -39,11 +39,11 @@ format: setup ## ruff, changing the files
 	$(BIN)/ruff format .
 
 test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
-	$(if $(DOCKER),scripts/install-test-tools)
+	scripts/install-test-tools browser $(if $(DOCKER),docker)
 	$(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadgroup --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
-	scripts/install-test-tools
+	scripts/install-test-tools docker
 	$(BIN)/pytest tests/deployment tests/sandbox --docker=required
 
 faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 --seed 7" for others

@@ -13,7 +13,9 @@ import hypothesis
 import psycopg
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from playwright.async_api import Browser, Page
 
+from tests.browser import Heard, open_page, run_browser
 from tests.deployment.engine import CannotRun, Engine, run_engine, what_is_missing
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
@@ -148,6 +150,32 @@ def script(backend: CompletionBackend, model: str) -> Callable[..., None]:
         backend.script(model, *turns, repeat=repeat)
 
     return set_turns
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium; where there is none the test is skipped."""
+    async with run_browser() as running:
+        yield running
+
+
+@pytest.fixture
+async def opened_page(browser: Browser) -> AsyncIterator[tuple[Page, Heard]]:
+    """A page, and what it complains of: nothing, at the end of the test."""
+    async with open_page(browser) as (page, heard):
+        yield page, heard
+
+
+@pytest.fixture
+def page(opened_page: tuple[Page, Heard]) -> Page:
+    """A page in a profile of its own, for tests that expect no complaints."""
+    return opened_page[0]
+
+
+@pytest.fixture
+def heard(opened_page: tuple[Page, Heard]) -> Heard:
+    """What `page` complains of."""
+    return opened_page[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
