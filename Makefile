@@ -7,7 +7,7 @@ PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run demo test test-deployment faults lint format bench clean
+.PHONY: compatibility help setup run demo test test-deployment faults lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ test: lint ## every test; with DOCKER=able also those on a Docker engine, where 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools docker
 	$(BIN)/pytest tests/deployment tests/sandbox --docker=required
+
+compatibility: setup ## docs/compatibility.md, made of the tests that call every method of the clients
+	$(BIN)/pytest tests/compatibility tests/sdk/test_node_methods.py --ignore=tests/compatibility/test_document.py
+	$(BIN)/pytest tests/compatibility/test_document.py --write-compatibility
 
 faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 --seed 7" for others
 	$(BIN)/python -m tests.faults $(FAULTS)

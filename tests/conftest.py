@@ -180,6 +180,9 @@ def heard(opened_page: tuple[Page, Heard]) -> Heard:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--write-compatibility", action="store_true", help="docs/compatibility.md is written, not compared"
+    )
+    parser.addoption(
         "--docker",
         choices=("no", "able", "required"),
         default="no",

@@ -7,6 +7,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.compatibility.calling import KINDS, Called, Caller, Record
+from tests.compatibility.operations import NOT_SERVED, OPERATIONS
 from tests.compatibility.scenarios import SCENARIOS, Scenario
 from tests.compatibility.surface import VARIANTS, methods
 from tests.fakes.completion_backend import CompletionBackend
@@ -43,4 +44,7 @@ def test_no_method_is_left_out(record: Record) -> None:
     offered = {Called(kind, method) for kind in KINDS for method in methods(cast("OpenAI", clients[kind]))}
     assert offered - record.called == set()
     assert record.called - offered == set()
-    assert record.answered & record.refused == set()
+    assert {called.method.path for called in record.answered} == OPERATIONS.keys()
+    assert {called.method.path for called in record.refused} == NOT_SERVED.keys()
+    for path, places in OPERATIONS.items():
+        assert set(places) - record.operations[path] == set(), path
