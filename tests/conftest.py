@@ -39,7 +39,7 @@ def watch() -> Iterator[Watch]:
     """Looks at every run's stream that is read through HTTP in this process."""
     watching = Watch()
     with pytest.MonkeyPatch.context() as patch:
-        watching.put_on(patch)
+        watching.put_on(patch.setattr)
         yield watching
 
 

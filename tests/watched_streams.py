@@ -1,11 +1,15 @@
 """Holds every run's stream that this process reads against the grammar of events, whichever client reads it."""
 
+import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
 
-import httpx2
-import pytest
+try:
+    import httpx2 as httpx
+except ImportError:  # beside older clients; which of the two is there decides what is to be ignored
+    import httpx  # type: ignore
 
 from tests.event_order import Beginning, EventOrder
 
@@ -29,41 +33,46 @@ class Watch:
         faults, self.faults = self.faults, []
         return faults
 
-    def put_on(self, patch: pytest.MonkeyPatch) -> None:
-        """Watches every HTTP connection from now on, until `patch` is undone."""
-        send, asend = httpx2.HTTPTransport.handle_request, httpx2.AsyncHTTPTransport.handle_async_request
+    def read(self, recorded: Path) -> None:
+        """Looks at streams that another process wrote down: tests/sdk/node_client/recorded_streams.mjs."""
+        for line in recorded.read_text().splitlines():
+            stream = json.loads(line)
+            beginning = "middle" if stream["resumed"] else _beginning(stream["method"], stream["path"])
+            if beginning is not None:
+                self.streams += 1
+                reader = _Reader(beginning, self)
+                reader.feed(stream["text"].encode())
+                reader.end(by_server=stream["whole"])
 
-        def handle(transport: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
+    def put_on(self, replace: Callable[[Any, str, Any], None] = setattr) -> None:
+        """Watches every HTTP connection from now on; `replace` puts the watched methods in place of the others."""
+        send, asend = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
+
+        def handle(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
             return self._watched(request, send(transport, request))
 
-        async def ahandle(transport: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        async def ahandle(transport: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
             return self._watched(request, await asend(transport, request))
 
-        patch.setattr(httpx2.HTTPTransport, "handle_request", handle)
-        patch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", ahandle)
+        replace(httpx.HTTPTransport, "handle_request", handle)
+        replace(httpx.AsyncHTTPTransport, "handle_async_request", ahandle)
 
-    def _watched(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
-        beginning = _beginning(request)
+    def _watched(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        resumed = "last-event-id" in request.headers
+        beginning = "middle" if resumed else _beginning(request.method, request.url.path)
         if beginning is not None and response.headers.get("content-type", "").startswith("text/event-stream"):
             reader = _Reader(beginning, self)
             self.streams += 1
-            if isinstance(response.stream, httpx2.AsyncByteStream):
+            if isinstance(response.stream, httpx.AsyncByteStream):
                 response.stream = _AsyncStream(response.stream, reader)
-            elif isinstance(response.stream, httpx2.SyncByteStream):
+            elif isinstance(response.stream, httpx.SyncByteStream):
                 response.stream = _Stream(response.stream, reader)
         return response
 
 
-def _beginning(request: httpx2.Request) -> Beginning | None:
-    if "last-event-id" in request.headers:
-        return "middle"
+def _beginning(method: str, path: str) -> Beginning | None:
     return next(
-        (
-            beginning
-            for method, path, beginning in _BEGINNINGS
-            if request.method == method and re.search(path, request.url.path)
-        ),
-        None,
+        (beginning for verb, place, beginning in _BEGINNINGS if verb == method and re.search(place, path)), None
     )
 
 
@@ -91,8 +100,8 @@ class _Reader:
         self._order.faults = []
 
 
-class _Stream(httpx2.SyncByteStream):
-    def __init__(self, inner: httpx2.SyncByteStream, reader: _Reader) -> None:
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, reader: _Reader) -> None:
         self._inner = inner
         self._reader = reader
 
@@ -107,8 +116,8 @@ class _Stream(httpx2.SyncByteStream):
         self._reader.end(by_server=False)
 
 
-class _AsyncStream(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, reader: _Reader) -> None:
+class _AsyncStream(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, reader: _Reader) -> None:
         self._inner = inner
         self._reader = reader
 

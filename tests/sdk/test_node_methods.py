@@ -8,6 +8,7 @@ from tests.compatibility.operations import NODE_ONLY, NOT_SERVED, OPERATIONS, PY
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import Locum
 from tests.sdk.installing import run
+from tests.watched_streams import Watch
 
 
 def _in_python(path: str) -> str:
@@ -15,9 +16,10 @@ def _in_python(path: str) -> str:
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", path)
 
 
-def test_every_method_is_called(locum: Locum, backend: CompletionBackend, node_folder: Path) -> None:
+def test_every_method_is_called(locum: Locum, backend: CompletionBackend, node_folder: Path, watch: Watch) -> None:
     where = ["--base-url", locum.base_url, "--api-key", locum.new_project(), "--backend", backend.origin]
-    report = json.loads(run("node", "methods.mjs", *where, cwd=node_folder))
+    report = json.loads(run("node", "--import", "./recorded_streams.mjs", "methods.mjs", *where, cwd=node_folder))
+    watch.read(node_folder / "streams.jsonl")
     offered, answered, refused = (set(report[name]) for name in ("offered", "answered", "refused"))
     assert offered - answered - refused == set()
     assert (answered | refused) - offered == set()
