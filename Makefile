@@ -7,7 +7,7 @@ PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: compatibility help setup run demo test test-deployment faults lint format bench clean
+.PHONY: help setup run demo test test-deployment compatibility faults fuzz lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ compatibility: setup ## docs/compatibility.md, made of the tests that call every
 
 faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 --seed 7" for others
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+fuzz: setup ## every operation, asked at random, 29,000 times: FUZZ="--hypothesis-seed=7" for others
+	$(BIN)/pytest tests/security/test_fuzz.py --hypothesis-profile=fuzz --capture=no --quiet $(FUZZ)
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -66,6 +67,9 @@ _ROUTERS = (
     embeddings,
 )
 
+#: How every operation may fail.
+ERRORS: Final[dict[int | str, Any]] = {status: {"model": ErrorResponse} for status in ("4XX", "5XX")}
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The application by `settings`; it opens its connections when it is started."""
@@ -89,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     app.include_router(health.router)
     for module in _ROUTERS:
-        app.include_router(module.router, prefix="/v1", responses={"4XX": {"model": ErrorResponse}})
+        app.include_router(module.router, prefix="/v1", responses=ERRORS)
     return app
 
 

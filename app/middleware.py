@@ -86,7 +86,7 @@ class BodyLimit:
             return
         limit, headers = self._limit(scope)
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced[:20]) > limit:
+        if announced.isdecimal() and int(announced[:20]) > limit:
             await answer(_too_large(limit), headers)(scope, receive, send)
             return
         read = 0

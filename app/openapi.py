@@ -1,5 +1,7 @@
-"""The description of the API that FastAPI makes, with what it cannot see: every operation below /v1 wants a key."""
+"""The description of the API that FastAPI makes, with what it cannot see: every operation below /v1 wants a key, and
+those of the Assistants API the beta header."""
 
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -11,6 +13,16 @@ _KEY: Final = {
     "scheme": "bearer",
     "description": "An API key of this server: `locum keys create`",
 }
+
+#: Without a type in the route, which would have a header that is missing refused before a key that is wrong.
+_BETA: Final = {
+    "name": "OpenAI-Beta",
+    "in": "header",
+    "required": True,
+    "description": "`assistants=v2`; other tokens may stand beside it, separated by commas",
+    "schema": {"type": "string", "enum": ["assistants=v2"]},
+}
+_BETA_PATHS: Final = re.compile(r"/v1/(assistants|threads)(/|$)")
 
 
 def install(app: FastAPI) -> None:
@@ -24,6 +36,8 @@ def install(app: FastAPI) -> None:
                 if path.startswith("/v1/"):
                     for operation in operations.values():
                         operation["security"] = [{_SCHEME: []}]
+                        if _BETA_PATHS.match(path):
+                            operation.setdefault("parameters", []).append(_BETA)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -25,6 +25,8 @@ from tests.watched_streams import Watch
 # A machine that is busy is no bug. The same examples each time: `--hypothesis-profile=explore` looks for others.
 hypothesis.settings.register_profile("explore", deadline=None)
 hypothesis.settings.register_profile("locum", deadline=None, derandomize=True)
+# For `make fuzz`.
+hypothesis.settings.register_profile("fuzz", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("locum")
 
 #: Folders whose tests start stacks of their own.

@@ -37,7 +37,10 @@ _FORM: Final[dict[str, Any]] = {
         }
     },
 }
-_CONTENT: Final[dict[int | str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+_CONTENT: Final[dict[int | str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}},
+    206: {"description": "The range that was asked for", "content": {"application/octet-stream": {}}},
+}
 
 
 @router.post("", openapi_extra={"requestBody": _FORM})
@@ -101,8 +104,8 @@ async def get_file_content(
     sessions: SessionsDep,
     storage: StorageDep,
     settings: SettingsDep,
-    wanted: Annotated[str | None, Header(alias="range", include_in_schema=False)] = None,
-    if_range: Annotated[str | None, Header(include_in_schema=False)] = None,
+    wanted: Annotated[str | None, Header(alias="range")] = None,
+    if_range: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     async with transaction(sessions) as session:
         file = await files.get(session, project, file_id)

@@ -1,7 +1,7 @@
 """Requests that go to a model server as they are, but for the model's name, and answers that come back as they are."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,6 +24,17 @@ _MAX_ANSWER_BYTES = 256 * 2**20
 _RELAYED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
 _CLIENT_GONE = 499
+
+
+def described(answers: Sequence[str], **required: Any) -> dict[str, Any]:
+    """What a route that passes on its body says of itself: the content types of its answers, and of the body's fields
+    those that must be there, with their schemas. The rest is the model server's."""
+    fields = {"model": {"type": "string", "minLength": 1}, **required}
+    schema = {"type": "object", "required": [*fields], "properties": fields, "additionalProperties": True}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"200": {"description": "As the model server answers", "content": {kind: {} for kind in answers}}},
+    }
 
 
 #: Lets only requests with a key through. Unlike ProjectDep it leaves no transaction open while a model server answers.

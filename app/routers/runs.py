@@ -1,6 +1,6 @@
 """`/threads/{thread_id}/runs` and `/threads/runs`."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Header, Response
 from fastapi.responses import StreamingResponse
@@ -27,9 +27,11 @@ router = APIRouter(prefix="/threads", tags=["Runs"], route_class=JsonRoute, depe
 
 
 StreamsDep = Annotated[Streams, Depends(get_streams)]
+#: With `stream`, the answer is events.
+_STREAMED: Final[dict[int | str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
-@router.post("/runs", response_model=Run)
+@router.post("/runs", response_model=Run, responses=_STREAMED)
 async def create_thread_and_run(
     body: ThreadAndRunCreate, settings: SettingsDep, project: ProjectDep, session: SessionDep, streams: StreamsDep
 ) -> Run | Response:
@@ -37,7 +39,7 @@ async def create_thread_and_run(
     return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
 
 
-@router.post("/{thread_id}/runs", response_model=Run)
+@router.post("/{thread_id}/runs", response_model=Run, responses=_STREAMED)
 async def create_run(
     thread_id: ThreadId,
     body: RunCreate,
@@ -86,7 +88,7 @@ async def cancel_run(thread_id: ThreadId, run_id: RunId, project: ProjectDep, se
     return await runs.cancel(session, project, thread_id, run_id)
 
 
-@router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs", response_model=Run)
+@router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs", response_model=Run, responses=_STREAMED)
 async def submit_tool_outputs(
     thread_id: ThreadId,
     run_id: RunId,
@@ -99,7 +101,7 @@ async def submit_tool_outputs(
     return streams.follow(run.id, Place(run.attempt, 0)) if body.stream else Run.model_validate(run)
 
 
-@router.get("/{thread_id}/runs/{run_id}/events", response_class=StreamingResponse)
+@router.get("/{thread_id}/runs/{run_id}/events", response_class=StreamingResponse, responses=_STREAMED)
 async def follow_run(
     thread_id: ThreadId,
     run_id: RunId,
