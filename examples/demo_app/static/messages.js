@@ -36,7 +36,7 @@ function noteOf(notes) {
 function citation(number, note) {
   const button = element('button', { class: 'cite', type: 'button', 'aria-label': `Source ${number}: ${note.name}` }, `${number}`);
   const source = element('div', { class: 'source', popover: 'auto' }, element('strong', {}, note.name));
-  if (note.quote) source.append(element('p', {}, note.quote));
+  if (note.quote) source.append(...markdown(note.quote, () => null));
   const open = () => {
     document.body.append(source);
     source.showPopover();
