@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
@@ -218,6 +218,60 @@ def revoke_key(
 
     if not _in_database(revoke):
         _fail(f"there is no active key {key_id}")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="Lines of JSON; `-` reads standard input.")],
+    files: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the contents of files, under their ids.  [FILE with .files]", show_default=False
+        ),
+    ] = None,
+    project: Annotated[str, typer.Option(help="Name or id of a project; made if it is not there.")] = "default",
+    newest_first: Annotated[
+        bool, typer.Option("--newest-first", help="The lines are in the order of lists, the newest object first.")
+    ] = False,
+) -> None:
+    """Import assistants, threads, messages, runs, files and vector stores under the ids that they have. All lines are
+    read before anything is imported; what is there already stays as it is. See docs/migrating.md."""
+    from app.transfer import command  # noqa: PLC0415
+
+    settings = with_running_stack(_settings())
+    _transfer(
+        command.import_dump(settings, source, files=files, project=project, newest_first=newest_first, say=typer.echo)
+    )
+
+
+@app.command("export")
+def export(
+    target: Annotated[str, typer.Argument(metavar="FILE|-", help="Where to write; `-` is standard output.")],
+    files: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the contents of files.  [FILE with .files]", show_default=False),
+    ] = None,
+    project: Annotated[str, typer.Option(help="Name or id of a project.")] = "default",
+) -> None:
+    """Write all objects of a project as lines of JSON, and the contents of its files beside, as `locum import` reads
+    them."""
+    from app.transfer import command  # noqa: PLC0415
+
+    settings = with_running_stack(_settings())
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    _transfer(command.export_dump(settings, target, files=files, project=project, say=say))
+
+
+def _transfer(work: Coroutine[Any, Any, None]) -> None:
+    from app.transfer.command import TransferError  # noqa: PLC0415
+
+    try:
+        asyncio.run(work)
+    except TransferError as error:
+        _fail(*error.lines)
 
 
 async def _existing(session: AsyncSession, project: str) -> str:

@@ -7,7 +7,7 @@ object has been deleted since still has a place in the list (docs/decisions/0003
 
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 #: In ASCII order, so that the text order of two ids is the order of their numbers.
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -16,6 +16,7 @@ _RANDOM_CHARS = 15
 #: Enough that the remainder by 62**15 is as good as even.
 _RANDOM_BYTES = 20
 _MAKING_BEGAN = datetime(2023, 11, 1, tzinfo=UTC)
+_CLOCKS_APART = timedelta(days=1)
 
 ASSISTANT = "asst"
 THREAD = "thread"
@@ -27,6 +28,8 @@ PROJECT = "proj"
 API_KEY = "key"
 REQUEST = "req"
 FILE = "file"
+#: Of files that were made on Azure; such come by import alone.
+AZURE_FILE = "assistant-"
 UPLOAD = "upload"
 UPLOAD_PART = "part"
 VECTOR_STORE = "vs"
@@ -76,4 +79,5 @@ def made_at(object_id: str) -> datetime | None:
         made = datetime.fromtimestamp(micros / 1_000_000, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    return made if made >= _MAKING_BEGAN else None
+    # Ids that other servers made of chance, and that were imported, seldom fall into so short a time.
+    return made if _MAKING_BEGAN <= made <= datetime.now(UTC) + _CLOCKS_APART else None

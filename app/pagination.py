@@ -2,29 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Generic, Literal, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Select, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
-from app.db.base import ApiObject
+from app.db.base import ApiObject, now
 from app.errors import InvalidRequest, NotFound
+from app.models import ImportedPlace
 
 Row = TypeVar("Row", bound=ApiObject)
 
 #: How the ids of each table begin.
-PREFIXES: Final = {
+PREFIXES: Final[dict[str, str | tuple[str, ...]]] = {
     "assistants": ids.ASSISTANT,
     "threads": ids.THREAD,
     "messages": ids.MESSAGE,
     "runs": ids.RUN,
     "run_steps": ids.RUN_STEP,
-    "files": ids.FILE,
+    "files": (ids.FILE, ids.AZURE_FILE),
     "vector_stores": ids.VECTOR_STORE,
-    "vector_store_files": ids.FILE,
+    "vector_store_files": (ids.FILE, ids.AZURE_FILE),
     "vector_store_file_batches": ids.FILE_BATCH,
 }
+#: How long a page can begin behind an imported object that is deleted.
+_PLACES_KEPT: Final = timedelta(days=1)
+_DROPPED_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,30 @@ async def _beyond(
     table = model.__tablename__  # type: ignore[attr-defined]
     prefix = PREFIXES[table]
     if not cursor.startswith(prefix) or "\0" in cursor:
-        message = f"Invalid '{param}': '{cursor[:100]}'. Expected an ID that begins with '{prefix}'."
+        expected = prefix if isinstance(prefix, str) else prefix[0]
+        message = f"Invalid '{param}': '{cursor[:100]}'. Expected an ID that begins with '{expected}'."
         raise InvalidRequest(message, param=param, code="invalid_value")
     seq = await session.scalar(statement.with_only_columns(model.seq).where(model.id == cursor))
+    if seq is None:
+        seq = await _place_of_import(session, statement, model, cursor)
     if seq is not None:
         return model.seq < seq if below else model.seq > seq
     if ids.made_at(cursor) is None:
         raise NotFound.of(table, cursor)
-    return model.id < cursor if below else model.id > cursor
+    # The ids of imported objects tell nothing, but they all come before those of our making.
+    return or_(model.seq < 0, model.id < cursor) if below else and_(model.seq > 0, model.id > cursor)
+
+
+async def _place_of_import(session: AsyncSession, statement: Select[Any], model: type[Row], cursor: str) -> int | None:
+    """The place of an imported object that was deleted lately, if `cursor` is one's and its list has others left."""
+    projects = statement.with_only_columns(model.project_id).limit(1)
+    return await session.scalar(
+        select(ImportedPlace.seq).where(ImportedPlace.id == cursor, ImportedPlace.project_id.in_(projects))
+    )
+
+
+async def drop_old_places(session: AsyncSession) -> int:
+    """Drops the places of objects that were deleted long ago, some at once; gives their number."""
+    old = select(ImportedPlace.id).where(ImportedPlace.deleted_at < now() - _PLACES_KEPT).limit(_DROPPED_AT_ONCE)
+    dropping = delete(ImportedPlace).where(ImportedPlace.id.in_(old)).returning(ImportedPlace.id)
+    return len((await session.scalars(dropping.execution_options(synchronize_session=False))).all())

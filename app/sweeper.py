@@ -14,6 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import pagination
 from app.db.session import Sessions, transaction
 from app.queue import INGESTION_QUEUE, Queue
 from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
@@ -74,5 +75,7 @@ async def _tidy(sessions: Sessions) -> None:
     while dropped:
         async with transaction(sessions) as session:
             dropped = await run_claims.try_sweep_lock(session) and bool(
-                await documents.drop_unused(session) + await idempotency.drop_old(session)
+                await documents.drop_unused(session)
+                + await idempotency.drop_old(session)
+                + await pagination.drop_old_places(session)
             )

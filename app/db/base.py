@@ -40,12 +40,13 @@ class Base(DeclarativeBase):
 class ApiObject:
     """What every object of the API has: an id, a project, and its place in the order of creation.
 
-    Lists are ordered by `seq`, not by `created_at`: several objects share a second (contract, section 3).
+    Lists are ordered by `seq`, not by `created_at`: several objects share a second (contract, section 3). Objects that
+    were imported have a negative one, made of their times (app.transfer): they come before all others.
     """
 
     id: Mapped[str] = mapped_column(IdText, primary_key=True)
     project_id: Mapped[str] = mapped_column(IdText, ForeignKey("projects.id", ondelete="CASCADE"))
-    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=False))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -4,6 +4,7 @@ from app.models.assistant import Assistant
 from app.models.chunk import Chunk, Document, EmbeddingModel
 from app.models.file import File
 from app.models.idempotency_key import IdempotencyKey
+from app.models.imported_place import ImportedPlace
 from app.models.message import Message
 from app.models.project import ApiKey, Project
 from app.models.run import Run
@@ -22,6 +23,7 @@ __all__ = [
     "FileBatch",
     "FileBatchMember",
     "IdempotencyKey",
+    "ImportedPlace",
     "Message",
     "Project",
     "Run",

@@ -96,11 +96,12 @@ class ListPage(BaseModel, Generic[Item]):
         return cls.model_validate({"data": rows, "has_more": has_more, **ends}, from_attributes=True)
 
 
-def id_of(prefix: str) -> AfterValidator:
-    """An id that begins as `prefix` says. Whether there is such an object is for the service to find out."""
+def id_of(prefix: str, *others: str) -> AfterValidator:
+    """An id that begins as `prefix` or one of `others` says. Whether there is such an object is for the service to
+    find out."""
 
     def check(value: str) -> str:
-        if not value.startswith(prefix) or "\0" in value:
+        if not value.startswith((prefix, *others)) or "\0" in value:
             raise PydanticCustomError("bad_id", "bad id", {"prefix": prefix})
         return value
 

@@ -92,6 +92,11 @@ def _stored_search(options: FileSearchOptions) -> Json:
     return {**limit, "ranking_options": ranking}
 
 
+def stored_search(options: Json) -> Json:
+    """The options of file_search as another server has answered them, with OpenAI's defaults for what it left out."""
+    return {**options, "ranking_options": {**_DEFAULT_RANKING, **(options.get("ranking_options") or {})}}
+
+
 class ChosenFunction(RequestBody):
     name: FunctionName
 

@@ -34,7 +34,7 @@ KINDS: Final = {ids.FILE: "files", ids.UPLOAD_PART: "parts"}
 
 def key_of(object_id: str) -> str:
     """Where the bytes of a file or of a part of an upload are."""
-    prefix = ids.FILE if object_id.startswith(f"{ids.FILE}-") else ids.UPLOAD_PART
+    prefix = ids.UPLOAD_PART if object_id.startswith(f"{ids.UPLOAD_PART}_") else ids.FILE
     return f"{KINDS[prefix]}/{object_id}"
 
 
