@@ -7,6 +7,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
 
@@ -263,6 +264,39 @@ def export(
         typer.echo(line, err=True)
 
     _transfer(command.export_dump(settings, target, files=files, project=project, say=say))
+
+
+@app.command()
+def prune(
+    threads_days: Annotated[
+        int | None,
+        typer.Option(help="Delete threads idle for so many days.  [LOCUM_PRUNE_THREADS_DAYS]", min=1),
+    ] = None,
+    vector_stores_days: Annotated[
+        int | None,
+        typer.Option(help="Delete stores so many days after expiry.  [LOCUM_PRUNE_VECTOR_STORES_DAYS]", min=0),
+    ] = None,
+    files_days: Annotated[
+        int | None,
+        typer.Option(help="Delete files without use, older than so many days.  [LOCUM_PRUNE_FILES_DAYS]", min=1),
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Name or id of the one project to look at.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be deleted; delete nothing.")] = False,
+) -> None:
+    """Delete what nobody uses any more: idle threads, expired vector stores, files that nothing refers to. Where the
+    settings are set, this happens every hour by itself. See docs/retention.md."""
+    from app.embedded.prune import prune as start  # noqa: PLC0415
+
+    settings = with_running_stack(
+        _settings(
+            prune_threads_days=threads_days,
+            prune_vector_stores_days=vector_stores_days,
+            prune_files_days=files_days,
+        )
+    )
+    found = None if project is None else _in_database(partial(_existing, project=project))
+    for line in asyncio.run(start(settings, found, dry_run=dry_run)):
+        typer.echo(line)
 
 
 def _transfer(work: Coroutine[Any, Any, None]) -> None:

@@ -39,6 +39,7 @@ from app.routers import (
 )
 from app.schemas.common import ErrorResponse
 from app.services.file_sweep import FileSweep
+from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
 from app.storage import create_storage
@@ -126,7 +127,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         storage = create_storage(settings)
         closing.push_async_callback(storage.aclose)
         app.state.storage = storage
-        sweeping = sweep_for_ever(sessions, queue, FileSweep(sessions, storage, redis), settings)
+        pruning = PruneSweep(sessions, storage, redis, settings)
+        sweeping = sweep_for_ever(sessions, queue, FileSweep(sessions, storage, redis), pruning, settings)
         sweep = asyncio.create_task(sweeping, name="sweep")
         closing.push_async_callback(_cancel, sweep)
         collector.settle()

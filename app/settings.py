@@ -180,6 +180,11 @@ class Settings(SandboxSettings):
     text_search_config: str = Field("english", pattern="^[a-z_]+$", description="Postgres's, for new chunks' words")
     file_search_wait_seconds: float = Field(60, ge=0, description="how long a run waits for its thread's new files")
 
+    # Retention. What has no number of days is kept.
+    prune_threads_days: int | None = Field(None, ge=1, description="after which threads that lie idle are deleted")
+    prune_vector_stores_days: int | None = Field(None, ge=0, description="after their expiry until they are deleted")
+    prune_files_days: int | None = Field(None, ge=1, description="after which files nothing refers to are deleted")
+
     # Code, in a sandbox host.
     sandbox_url: str | None = Field(None, description="of the sandbox host: http://host:port")
 

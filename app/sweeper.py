@@ -3,7 +3,7 @@
 It expires runs whose time is over, ends cancelled runs that no worker will end, and nudges the workers again for runs
 that wait too long or whose worker is gone; for files that wait for their ingestion likewise. It empties vector stores
 that have expired, and drops texts of which no file is left. Files and uploads that have expired go, and bytes that no
-row owns. Idempotency keys are forgotten after a day.
+row owns. Idempotency keys are forgotten after a day. Where the settings say how long things are kept, it keeps to that.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from app.db.session import Sessions, transaction
 from app.queue import INGESTION_QUEUE, Queue
 from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
 from app.services.file_sweep import FileSweep
+from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import of
 
@@ -27,13 +28,16 @@ log = structlog.get_logger()
 _TIDY_EVERY: Final = 60.0
 
 
-async def sweep_for_ever(sessions: Sessions, queue: Queue, files: FileSweep, settings: Settings) -> None:
+async def sweep_for_ever(
+    sessions: Sessions, queue: Queue, files: FileSweep, pruning: PruneSweep, settings: Settings
+) -> None:
     """Sweeps every `settings.sweep_seconds`, whatever happens to the database or to Redis."""
     tidied = time.monotonic()
     while True:
         await asyncio.sleep(settings.sweep_seconds)
         try:
             await sweep(sessions, queue, files, settings)
+            await pruning.sweep()
             if time.monotonic() > tidied + _TIDY_EVERY:
                 tidied = time.monotonic()
                 await _tidy(sessions)

@@ -243,5 +243,5 @@ def test_doctor_of_nothing_says_what_is_missing(command: Command, tmp_path: Path
 def test_help_names_every_command(command: Command) -> None:
     done = command("--help")
     assert done.returncode == 0
-    for name in ("up", "api", "worker", "embeddings", "migrate", "keys", "import", "export", "doctor"):
+    for name in ("up", "api", "worker", "embeddings", "migrate", "keys", "import", "export", "prune", "doctor"):
         assert f"\n  {name} " in done.stdout

@@ -17,6 +17,7 @@ from app.db.session import create_engine, create_sessions
 from app.events import EventLog
 from app.queue import Queue, announce_worker, retire_worker
 from app.services.file_sweep import FileSweep
+from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
 from app.storage import create_storage
@@ -47,7 +48,8 @@ class Process:
         self._announcing: asyncio.Task[None] | None = None
         self._retired = False
         files = FileSweep(self.sessions, self.storage, self.redis)
-        self.begin(sweep_for_ever(self.sessions, self.queue, files, settings))
+        pruning = PruneSweep(self.sessions, self.storage, self.redis, settings)
+        self.begin(sweep_for_ever(self.sessions, self.queue, files, pruning, settings))
 
     @classmethod
     async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:
