@@ -42,6 +42,7 @@ class Dialect:
             "top_p": request.top_p,
             "reasoning_effort": request.reasoning_effort,
             self._limit_name: request.max_completion_tokens,
+            **request.options,
         }
         return {name: value for name, value in body.items() if value is not None and name not in self._dropped}
 

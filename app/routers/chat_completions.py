@@ -1,9 +1,12 @@
-"""Chat completions, passed through to the model server that the model is routed to."""
+"""Chat completions, passed through to the model server that the model is routed to. Where that model calls no functions
+by itself, those that have to do with functions are emulated."""
 
 from fastapi import APIRouter, Request, Response
 
 from app.deps import BackendsDep
+from app.routers import emulated_completions
 from app.routers.pass_through import Authenticated, asked_model, described, pass_through
+from app.schemas.chat_completions import needs_tools
 
 router = APIRouter(prefix="/chat/completions", tags=["Chat"], dependencies=[Authenticated])
 
@@ -18,4 +21,8 @@ _DESCRIBED = described(
 async def create_chat_completion(request: Request, backends: BackendsDep) -> Response:
     """Answers as the model server does, streamed if `stream` is true."""
     body = await asked_model(request)
+    if needs_tools(body):
+        model = await backends.resolve(body["model"])
+        if model.tools == "emulated":
+            return await emulated_completions.answer(request, model, body)
     return await pass_through(request, body, "/chat/completions", backends.upstream)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import orjson
@@ -17,13 +17,16 @@ from app.backends.server import ModelServer, beginning
 from app.deps import get_known_project
 from app.errors import InvalidRequest, ServiceUnavailable
 
+Result = TypeVar("Result")
+
 #: Of an answer that is not streamed; thousands of embeddings fit.
 _MAX_ANSWER_BYTES = 256 * 2**20
 
 #: What clients go by when they are told to wait.
 _RELAYED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 
-_CLIENT_GONE = 499
+#: The status of an answer that nobody reads.
+CLIENT_GONE = 499
 
 
 def described(answers: Sequence[str], **required: Any) -> dict[str, Any]:
@@ -69,13 +72,13 @@ async def pass_through(
         raise ServiceUnavailable(str(e)) from None
     sent = orjson.dumps({**body, "model": upstream.model})
     try:
-        answer = await _unless_gone(request, _ask(upstream.server, path, sent))
+        answer = await unless_gone(request, _ask(upstream.server, path, sent))
     except (aiohttp.ClientError, OSError) as e:
         raise ServiceUnavailable(failure_of_connection(e).message) from e
-    return answer or Response(status_code=_CLIENT_GONE)
+    return answer or Response(status_code=CLIENT_GONE)
 
 
-async def _unless_gone(request: Request, asking: Awaitable[Response]) -> Response | None:
+async def unless_gone(request: Request, asking: Awaitable[Result]) -> Result | None:
     """The answer; None if the client goes away before there is one."""
     work = asyncio.ensure_future(asking)
     gone = asyncio.ensure_future(_disconnected(request))
