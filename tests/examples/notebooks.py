@@ -1,10 +1,12 @@
 """The notebooks of `examples/`, executed as Jupyter does it."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,10 +33,13 @@ def printed(cell: Any) -> str:
 async def execute(name: str, **variables: str) -> list[str]:
     """What each code cell prints, with these variables set. Raises nbclient's CellExecutionError if one fails."""
     notebook = read(name)
-    runner = NotebookClient(
-        notebook, timeout=_CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES)}}
-    )
-    await runner.async_execute(env={**os.environ, **variables})
+    # In a short path: its sockets are there too. The kernel's history would stay in the user's home.
+    with tempfile.TemporaryDirectory(prefix="nb-") as folder:
+        manager = AsyncKernelManager(transport="ipc", connection_file=f"{folder}/kernel.json")
+        runner = NotebookClient(
+            notebook, km=manager, timeout=_CELL_SECONDS, resources={"metadata": {"path": str(EXAMPLES)}}
+        )
+        await runner.async_execute(cleanup_kc=True, env={**os.environ, **variables, "IPYTHONDIR": folder})
     return [printed(cell) for cell in code_cells(notebook)]
 
 
