@@ -27,7 +27,7 @@ def main() -> None:
     try:
         OpenAI(base_url=base_url, api_key=api_key, max_retries=0).models.list()
     except OpenAIError as error:
-        sys.exit(f"There is no server to talk to at {base_url} ({error}): start one with `make run`.")
+        sys.exit(f"The server at {base_url} cannot be used: {error}\n`make run` starts one.")
     app = create_app(AsyncOpenAI(base_url=base_url, api_key=api_key), arguments.model)
     uvicorn.run(app, host=arguments.host, port=arguments.port, access_log=False)
 
