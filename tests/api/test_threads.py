@@ -62,20 +62,6 @@ def test_deleting_a_thread_deletes_what_it_holds(client: OpenAI, database: psyco
     assert database.execute(query, [thread.id]).fetchone() == (0,)
 
 
-def test_a_thread_holds_so_many_messages_and_no_more(client: OpenAI, database: psycopg.Connection) -> None:
-    thread = client.beta.threads.create()
-    database.execute(
-        "INSERT INTO messages (id, project_id, thread_id, created_at, role, status, content, attachments, metadata) "
-        "SELECT 'msg_full' || n, project_id, id, now(), 'user', 'completed', '[]', '[]', '{}' "
-        "FROM threads, generate_series(1, 99999) AS n WHERE threads.id = %s",
-        [thread.id],
-    )
-    client.beta.threads.messages.create(thread.id, role="user", content="the last one")
-    with pytest.raises(BadRequestError, match="A thread holds at most 100,000 messages"):
-        client.beta.threads.messages.create(thread.id, role="user", content="one too many")
-    client.beta.threads.delete(thread.id)
-
-
 def test_threads_of_another_project_are_not_there(client: OpenAI, other_client: OpenAI) -> None:
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Hi"}])
     message = client.beta.threads.messages.list(thread.id).data[0]
