@@ -111,6 +111,12 @@ async def _count(request: Request, project_id: str) -> None:
 ProjectDep = Annotated[str, Depends(get_project)]
 
 
+async def refuse_strangers(request: Request) -> None:
+    """Raises AuthenticationError for a request without a good key, before its body is read."""
+    async with autocommit(await get_sessions(request)) as session:
+        await auth.project_of(session, auth.key_of(request))
+
+
 async def get_known_project(request: Request) -> str:
     """As `get_project`, but no transaction stays open, and an `Idempotency-Key` is not looked at."""
     async with autocommit(await get_sessions(request)) as session:

@@ -3,6 +3,7 @@
 FastAPI would read a body only under a JSON content type, and would tell of a bad one before the key is looked at.
 """
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -10,11 +11,22 @@ import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app import idempotency
+from app import deps, idempotency
 from app.errors import InvalidRequest
 
 #: Deeper than any JSON schema of a function, and far from what Python's own recursion can bear.
 MAX_DEPTH: Final = 128
+#: Members of all objects and arrays together, which a thread of 100,000 messages does not reach. More would keep the
+#: process from everything else for seconds.
+MAX_VALUES: Final = 300_000
+
+#: A longer body is read only for those who have a key.
+_SHORT_BYTES: Final = 64 * 2**10
+
+#: Also one that is not closed: were that no match, another would be looked for from every quote in it.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 #: In the scope of a request, where its body is to be translated before it is validated: a function of the JSON value,
 #: which may raise InvalidRequest.
@@ -25,19 +37,53 @@ _Path = tuple[str | int, ...]
 
 def parse(raw: bytes) -> Any:
     """The JSON value of `raw`. Raises InvalidRequest if it is none, or one that the database cannot keep."""
+    refuse_deep(raw)
+    _refuse_long(raw)
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         message = f"The body of the request could not be read as JSON: {error}."
         raise InvalidRequest(message, code="invalid_json") from None
-    _refuse_unstorable(value)
+    # In JSON, U+0000 can only be written in this way.
+    if b"\\u0000" in raw:
+        _refuse_unstorable(value)
     return value
 
 
-def _refuse_unstorable(value: Any) -> None:
-    """Raises InvalidRequest for U+0000 in any string, which Postgres cannot store, and for too deep nesting."""
-    level: list[tuple[Any, _Path]] = [(value, ())]
+def refuse_deep(raw: bytes) -> None:
+    """Raises InvalidRequest for JSON that is nested too deeply, before anything is made of it.
+
+    Most bodies are seen not to be by counting brackets; of others, what is in strings is left out first.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    brackets = _STRING.sub(b"", raw).translate(_TO_SQUARE, _NO_BRACKETS)
+    if len(brackets) > 2 * MAX_VALUES:
+        raise _too_many_values()
     for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    if brackets:
+        message = f"The body of the request is nested too deeply: more than {MAX_DEPTH} levels."
+        raise InvalidRequest(message, code="invalid_json")
+
+
+def _refuse_long(raw: bytes) -> None:
+    """Raises InvalidRequest for JSON with too many values, in the same way."""
+    if raw.count(b",") > MAX_VALUES and _STRING.sub(b"", raw).count(b",") > MAX_VALUES:
+        raise _too_many_values()
+
+
+def _too_many_values() -> InvalidRequest:
+    message = f"The body of the request holds too many values: more than {MAX_VALUES}."
+    return InvalidRequest(message, code="invalid_json")
+
+
+def _refuse_unstorable(value: Any) -> None:
+    """Raises InvalidRequest for U+0000 in any string, which Postgres cannot store."""
+    level: list[tuple[Any, _Path]] = [(value, ())]
+    while level:
         inner: list[tuple[Any, _Path]] = []
         for item, path in level:
             if isinstance(item, str):
@@ -48,11 +94,7 @@ def _refuse_unstorable(value: Any) -> None:
                 for key, member in item.items():
                     _refuse_nul(key, path)
                     inner.append((member, (*path, key)))
-        if not inner:
-            return
         level = inner
-    message = f"The body of the request is nested too deeply: more than {MAX_DEPTH} levels."
-    raise InvalidRequest(message, code="invalid_json")
 
 
 def _refuse_nul(text: str, path: _Path) -> None:
@@ -96,6 +138,13 @@ class _JsonRequest(Request):
             return Unreadable(error)
 
 
+def _is_long(request: Request) -> bool:
+    """Whether a body may be long: by what is announced, or because nothing is."""
+    announced = request.headers.get("content-length", "0")
+    is_short = announced.isdecimal() and len(announced) < 10 and int(announced) <= _SHORT_BYTES
+    return not is_short or "transfer-encoding" in request.headers
+
+
 class JsonRoute(APIRoute):
     """A route whose body, if it takes one, is read as JSON, and whose answers are kept by `Idempotency-Key`."""
 
@@ -105,6 +154,8 @@ class JsonRoute(APIRoute):
             return handle
 
         async def handle_json(request: Request) -> Response:
+            if _is_long(request):
+                await deps.refuse_strangers(request)
             return await handle(_JsonRequest(request, await request.body()))
 
         return handle_json

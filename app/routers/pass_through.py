@@ -16,6 +16,7 @@ from app.backends.routing import NoBackend, Upstream
 from app.backends.server import ModelServer, beginning
 from app.deps import get_known_project
 from app.errors import InvalidRequest, ServiceUnavailable
+from app.json_body import refuse_deep
 
 Result = TypeVar("Result")
 
@@ -46,8 +47,10 @@ Authenticated = Depends(get_known_project)
 
 async def asked_model(request: Request) -> dict[str, Any]:
     """The body of a request that names a model. Raises InvalidRequest."""
+    raw = await request.body()
+    refuse_deep(raw)
     try:
-        body = orjson.loads(await request.body())
+        body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise InvalidRequest("We could not parse the JSON body of your request.") from None
     if not isinstance(body, dict):

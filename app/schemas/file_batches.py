@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.schemas.chunking import ChunkingStrategy
-from app.schemas.common import Answer, RequestBody, Timestamp, array_of
+from app.schemas.common import Answer, Array, RequestBody, Timestamp, array_of
 from app.schemas.tools import FileIds
 from app.schemas.vector_store_files import Attributes, VectorStoreFileCreate
 from app.schemas.vector_stores import FileCounts
@@ -15,7 +15,7 @@ class FileBatchCreate(RequestBody):
     """`file_ids` with options for all of them, or `files`, each with its own."""
 
     file_ids: Annotated[FileIds, Field(min_length=1, max_length=2000)] | None = None
-    files: Annotated[list[VectorStoreFileCreate], Field(min_length=1, max_length=2000), array_of("objects")] | None = (
+    files: Annotated[Array[VectorStoreFileCreate], Field(min_length=1, max_length=2000), array_of("objects")] | None = (
         None
     )
     attributes: Attributes | None = None

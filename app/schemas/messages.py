@@ -7,6 +7,7 @@ from pydantic import Field
 from app.schemas.common import (
     MAX_TEXT,
     Answer,
+    Array,
     Json,
     Metadata,
     RequestBody,
@@ -58,7 +59,7 @@ ContentPart = Annotated[
     by_type("text", "image_url", "image_file"),
 ]
 Content = Annotated[
-    Annotated[Text, tag("text")] | Annotated[list[ContentPart], Field(min_length=1), tag("parts")],
+    Annotated[Text, tag("text")] | Annotated[Array[ContentPart], Field(min_length=1), tag("parts")],
     by_shape("one of a string or array of objects", text=str, parts=list),
 ]
 
@@ -91,13 +92,13 @@ AttachmentTool = Annotated[
 
 class Attachment(RequestBody):
     file_id: str
-    tools: Annotated[list[AttachmentTool], Field(min_length=1), array_of("objects")]
+    tools: Annotated[Array[AttachmentTool], Field(min_length=1), array_of("objects")]
 
 
 class MessageCreate(RequestBody):
     role: Literal["user", "assistant"]
     content: Content
-    attachments: Annotated[list[Attachment], array_of("objects")] | None = None
+    attachments: Annotated[Array[Attachment], array_of("objects")] | None = None
     metadata: Metadata | None = None
 
 

@@ -9,6 +9,7 @@ from app.schemas.assistants import Instructions
 from app.schemas.common import (
     MAX_INT,
     Answer,
+    Array,
     Json,
     Metadata,
     ModelName,
@@ -88,7 +89,7 @@ class RunOptions(RequestBody):
 class RunCreate(RunOptions):
     reasoning_effort: ReasoningEffort | None = None
     additional_instructions: Instructions | None = None
-    additional_messages: Annotated[list[MessageCreate], array_of("objects")] | None = None
+    additional_messages: Annotated[Array[MessageCreate], array_of("objects")] | None = None
 
 
 class ThreadAndRunCreate(RunOptions):
@@ -106,7 +107,7 @@ class ToolOutput(RequestBody):
 
 
 class SubmitToolOutputs(RequestBody):
-    tool_outputs: Annotated[list[ToolOutput], array_of("objects")]
+    tool_outputs: Annotated[Array[ToolOutput], array_of("objects")]
     stream: bool | None = None
 
 

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.schemas.common import Answer, Json, Metadata, RequestBody, StoredMetadata, Timestamp, array_of
+from app.schemas.common import Answer, Array, Json, Metadata, RequestBody, StoredMetadata, Timestamp, array_of
 from app.schemas.messages import MessageCreate
 from app.schemas.tools import NewToolResources, ToolResources
 
 
 class ThreadCreate(RequestBody):
-    messages: Annotated[list[MessageCreate], array_of("objects")] = Field(default_factory=list)
+    messages: Annotated[Array[MessageCreate], array_of("objects")] = Field(default_factory=list)
     tool_resources: NewToolResources | None = None
     metadata: Metadata | None = None
 

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from app.schemas.chunking import ChunkingStrategy
-from app.schemas.common import Json, Metadata, RequestBody, array_of, by_shape, by_type, tag
+from app.schemas.common import Array, Json, Metadata, RequestBody, array_of, by_shape, by_type, tag
 
 #: What OpenAI answers for a search whose ranking was left open (recorded traffic: contract, section 5).
 _DEFAULT_RANKING: Final[Json] = {"ranker": "default_2024_08_21", "score_threshold": 0.0, "hybrid_search": None}
 _NO_PARAMETERS: Final[Json] = {"type": "object", "properties": {}}
 
 FunctionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
-FileIds = Annotated[list[str], array_of("strings")]
+FileIds = Annotated[Array[str], array_of("strings")]
 
 
 class FunctionDefinition(RequestBody):
@@ -58,8 +58,8 @@ AssistantTool = Annotated[
     | Annotated[FunctionTool, tag("function")],
     by_type("code_interpreter", "file_search", "function"),
 ]
-AssistantTools = Annotated[list[AssistantTool], Field(max_length=128), array_of("objects")]
-RunTools = Annotated[list[AssistantTool], Field(max_length=20), array_of("objects")]
+AssistantTools = Annotated[Array[AssistantTool], Field(max_length=128), array_of("objects")]
+RunTools = Annotated[Array[AssistantTool], Field(max_length=20), array_of("objects")]
 
 
 def stored_tools(tools: Sequence[CodeInterpreterTool | FileSearchTool | FunctionTool]) -> list[Json]:
@@ -140,7 +140,7 @@ class FileSearchStores(RequestBody):
 
 
 class FileSearchResources(FileSearchStores):
-    vector_stores: Annotated[list[NewVectorStore], Field(max_length=1), array_of("objects")] | None = None
+    vector_stores: Annotated[Array[NewVectorStore], Field(max_length=1), array_of("objects")] | None = None
 
 
 class ToolResources(RequestBody):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field
 
-from app.schemas.common import Answer, RequestBody, Timestamp, array_of
+from app.schemas.common import Answer, Array, RequestBody, Timestamp, array_of
 from app.schemas.files import File, FileExpiresAfter, Filename, Purpose
 
 MAX_PART_BYTES: Final = 64 * 2**20
@@ -23,7 +23,7 @@ class UploadCreate(RequestBody):
 class UploadComplete(RequestBody):
     """`part_ids` in the order in which the parts make the file."""
 
-    part_ids: Annotated[list[str], Field(min_length=1, max_length=MAX_PARTS), array_of("strings")]
+    part_ids: Annotated[Array[str], Field(min_length=1, max_length=MAX_PARTS), array_of("strings")]
     md5: Annotated[str, Field(pattern="^[0-9a-fA-F]{32}$")] | None = None
 
 

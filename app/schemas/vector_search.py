@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
-from app.schemas.common import TAG, Answer, Json, RequestBody, array_of, by_shape, tag
+from app.schemas.common import TAG, Answer, Array, Json, RequestBody, array_of, by_shape, tag
 
 #: Compound filters within each other, and comparisons in all of them together.
 MAX_FILTER_DEPTH: Final = 8
@@ -14,7 +14,7 @@ MAX_COMPARISONS: Final = 256
 MAX_QUERIES: Final = 32
 
 QueryText = Annotated[str, Field(min_length=1, max_length=16_384)]
-Queries = Annotated[list[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
+Queries = Annotated[Array[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
 Key = Annotated[str, Field(min_length=1)]
 
 #: Booleans come before numbers: Python's are integers.
@@ -46,12 +46,12 @@ class Ordering(RequestBody):
 class Membership(RequestBody):
     type: Literal["in", "nin"]
     key: Key
-    value: Annotated[list[Scalar], Field(max_length=MAX_COMPARISONS), array_of("strings or numbers")]
+    value: Annotated[Array[Scalar], Field(max_length=MAX_COMPARISONS), array_of("strings or numbers")]
 
 
 class CompoundFilter(RequestBody):
     type: Literal["and", "or"]
-    filters: Annotated[list["Filter"], Field(min_length=1), array_of("filters")]
+    filters: Annotated[Array["Filter"], Field(min_length=1), array_of("filters")]
 
 
 _KINDS: Final = {

@@ -1,6 +1,7 @@
 """Messages of a thread. To add one to a thread as a client does: app.services.threads.add_message."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, select
@@ -17,6 +18,8 @@ from app.services import files, tool_resources
 
 #: What one thread holds (contract, section 8).
 MAX_IN_THREAD: Final = 100_000
+#: In between, the process does what others ask of it.
+_FLUSHED_AT_ONCE: Final = 500
 
 
 async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.MessageCreate]) -> list[Message]:
@@ -33,24 +36,28 @@ async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.Me
     )
     await tool_resources.attach(session, thread, [item for body in bodies for item in body.attachments or ()])
     at = now()
-    messages = [
-        Message(
-            id=ids.new(ids.MESSAGE),
-            project_id=thread.project_id,
-            thread_id=thread.id,
-            created_at=at,
-            role=body.role,
-            status="completed",
-            completed_at=at,
-            content=schemas.content_parts(body.content),
-            attachments=[attachment.model_dump() for attachment in body.attachments or ()],
-            metadata_=body.metadata or {},
-        )
-        for body in bodies
-    ]
-    session.add_all(messages)
-    await session.flush()
+    messages: list[Message] = []
+    for start in range(0, len(bodies), _FLUSHED_AT_ONCE):
+        made = [_message(thread, body, at) for body in bodies[start : start + _FLUSHED_AT_ONCE]]
+        session.add_all(made)
+        await session.flush()
+        messages += made
     return messages
+
+
+def _message(thread: Thread, body: schemas.MessageCreate, at: datetime) -> Message:
+    return Message(
+        id=ids.new(ids.MESSAGE),
+        project_id=thread.project_id,
+        thread_id=thread.id,
+        created_at=at,
+        role=body.role,
+        status="completed",
+        completed_at=at,
+        content=schemas.content_parts(body.content),
+        attachments=[attachment.model_dump() for attachment in body.attachments or ()],
+        metadata_=body.metadata or {},
+    )
 
 
 async def _refuse_too_many(session: AsyncSession, thread: Thread, added: int) -> None:
