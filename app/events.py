@@ -40,7 +40,7 @@ _RETRY_SECONDS = 0.5
 #: For what a reader waits for, beside the events themselves: it can do without.
 _PATIENCE = 2.0
 #: For the events that tell of a run being queued: they are written as soon as that is committed.
-_BEGINNING_MS = 500
+_BEGINNING_MS = 1000
 
 
 class Place(NamedTuple):

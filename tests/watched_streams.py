@@ -27,6 +27,8 @@ class Watch:
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.streams = 0
+        #: Whether logs of events are lost on purpose: then a stream may begin anywhere.
+        self.is_lossy = False
 
     def taken(self) -> list[str]:
         """What was wrong since the last look."""
@@ -37,12 +39,17 @@ class Watch:
         """Looks at streams that another process wrote down: tests/sdk/node_client/recorded_streams.mjs."""
         for line in recorded.read_text().splitlines():
             stream = json.loads(line)
-            beginning = "middle" if stream["resumed"] else _beginning(stream["method"], stream["path"])
+            beginning = self._beginning(stream["method"], stream["path"], resumed=stream["resumed"])
             if beginning is not None:
                 self.streams += 1
                 reader = _Reader(beginning, self)
                 reader.feed(stream["text"].encode())
                 reader.end(by_server=stream["whole"])
+
+    def _beginning(self, method: str, path: str, *, resumed: bool) -> Beginning | None:
+        """What the stream that answers such a request begins with; None if it is not that of a run."""
+        found = next((start for verb, place, start in _BEGINNINGS if verb == method and re.search(place, path)), None)
+        return "middle" if found and (resumed or self.is_lossy) else found
 
     def put_on(self, replace: Callable[[Any, str, Any], None] = setattr) -> None:
         """Watches every HTTP connection from now on; `replace` puts the watched methods in place of the others."""
@@ -59,7 +66,7 @@ class Watch:
 
     def _watched(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
         resumed = "last-event-id" in request.headers
-        beginning = "middle" if resumed else _beginning(request.method, request.url.path)
+        beginning = self._beginning(request.method, request.url.path, resumed=resumed)
         if beginning is not None and response.headers.get("content-type", "").startswith("text/event-stream"):
             reader = _Reader(beginning, self)
             self.streams += 1
@@ -68,12 +75,6 @@ class Watch:
             elif isinstance(response.stream, httpx.SyncByteStream):
                 response.stream = _Stream(response.stream, reader)
         return response
-
-
-def _beginning(method: str, path: str) -> Beginning | None:
-    return next(
-        (beginning for verb, place, beginning in _BEGINNINGS if verb == method and re.search(place, path)), None
-    )
 
 
 class _Reader:

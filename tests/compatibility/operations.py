@@ -124,6 +124,7 @@ RENAMED: Final = {
 
 #: What else is different on purpose, each with its reason.
 DIFFERENCES: Final = (
+    "`OpenAI-Beta: assistants=v1` is served, in the shapes of version 1; OpenAI refused it from 2025 on.",
     (
         "`GET /files/{file_id}/content` gives out files of every purpose, which OpenAI refuses for `assistants` and "
         "`user_data`: they are the operator's own. `LOCUM_DOWNLOAD_ALL_FILES=false` refuses them."
