@@ -46,6 +46,12 @@ By the operations that take them. Parts of a path (`thread_id`) name the object 
 The bodies of `POST /chat/completions` and `POST /embeddings` go to the model server as they are, but for the model's
 name: every parameter arrives there, new ones too.
 """
+_DIFFERENCES: Final = """\
+## Differences
+
+Where Locum deliberately does otherwise than OpenAI did in requests and answers. What else is different:
+[comparison.md](comparison.md).
+"""
 
 
 def text() -> str:
@@ -56,7 +62,7 @@ def text() -> str:
         _methods(),
         ["", _PARAMETERS.format(helpers=helpers)],
         _parameters(),
-        ["## Differences", "", "Where Locum deliberately does otherwise than OpenAI did."],
+        [_DIFFERENCES],
         _differences(),
     ]
     return "\n".join(line for lines in parts for line in lines) + "\n"
@@ -101,7 +107,6 @@ def _effect(where: str, name: str) -> str:
 
 
 def _differences() -> Iterator[str]:
-    yield ""
     yield "Not served (404 or 405, in OpenAI's envelope):"
     yield ""
     yield "| method | why |"

@@ -122,18 +122,26 @@ RENAMED: Final = {
     ("files.wait_for_processing", "id"): "file_id",
 }
 
-#: What else is different on purpose, each with its reason.
+#: What else is different on purpose in requests and answers.
 DIFFERENCES: Final = (
     "`OpenAI-Beta: assistants=v1` is served, in the shapes of version 1; OpenAI refused it from 2025 on.",
     (
-        "`GET /files/{file_id}/content` gives out files of every purpose, which OpenAI refuses for `assistants` and "
+        "`GET /files/{file_id}/content` gives out files of every purpose, which OpenAI refused for `assistants` and "
         "`user_data`: they are the operator's own. `LOCUM_DOWNLOAD_ALL_FILES=false` refuses them."
     ),
-    "`Idempotency-Key` is kept to, which OpenAI ignored: a POST that comes again is answered as the first time.",
+    (
+        "`Idempotency-Key` is kept to for 24 hours, which OpenAI ignored: a POST that comes again is answered as it "
+        "was the first time."
+    ),
     (
         "Each event of a stream has an `id:`, and `GET /threads/{thread_id}/runs/{run_id}/events` with `Last-Event-ID` "
         "resumes a stream that was cut off."
     ),
+    (
+        "Of the rankers, all that are not `none` are the same one; they are taken because clients name them "
+        "([retrieval.md](retrieval.md#what-a-score-means))."
+    ),
+    "Files lie in the sandbox by their ids, as at OpenAI, and by their names, which models prefer.",
     (
         "The object of a batch is `vector_store.file_batch`, as OpenAI sends it; the clients' types say "
         "`vector_store.files_batch`. It matters to a Python client with `_strict_response_validation` alone."
@@ -144,8 +152,5 @@ DIFFERENCES: Final = (
     ),
     '`instructions` of a run are `""` where there are none, as the clients\' types have it; OpenAI sends null.',
     "`POST /vector_stores/{vector_store_id}` takes `description` too, as the object shows it.",
-    (
-        "Any name of a model is taken: the operator's routes say which model answers. OpenAI refused names that it "
-        "did not know."
-    ),
+    "Any `model` is taken: the operator's routes say which one answers. OpenAI refused names that it did not know.",
 )
