@@ -2,6 +2,8 @@
 
 import { element, markdown } from './markdown.js';
 
+const LEAVING_MS = 250;
+
 /** What stands in the list for a message of the server's. */
 export function shown(message) {
   const item = element('li', { class: message.role === 'user' ? 'user' : 'assistant' });
@@ -37,7 +39,10 @@ function citation(number, note) {
   const button = element('button', { class: 'cite', type: 'button', 'aria-label': `Source ${number}: ${note.name}` }, `${number}`);
   const source = element('div', { class: 'source', popover: 'auto' }, element('strong', {}, note.name));
   if (note.quote) source.append(...markdown(note.quote, () => null));
+  let closing;
   const open = () => {
+    clearTimeout(closing);
+    if (source.matches(':popover-open')) return;
     document.body.append(source);
     source.showPopover();
     const place = button.getBoundingClientRect();
@@ -45,10 +50,15 @@ function citation(number, note) {
     source.style.top = `${above}px`;
     source.style.left = `${Math.max(12, Math.min(place.left - 20, innerWidth - source.offsetWidth - 12))}px`;
   };
+  // The pointer needs time to get from the number to the passage.
+  const closeSoon = () => {
+    closing = setTimeout(() => source.isConnected && source.hidePopover(), LEAVING_MS);
+  };
   button.addEventListener('click', open);
-  button.addEventListener('mouseenter', open);
-  button.addEventListener('mouseleave', () => source.matches(':hover') || source.hidePopover());
-  source.addEventListener('mouseleave', () => source.hidePopover());
+  for (const part of [button, source]) {
+    part.addEventListener('mouseenter', open);
+    part.addEventListener('mouseleave', closeSoon);
+  }
   source.addEventListener('toggle', (event) => event.newState === 'closed' && source.remove());
   return button;
 }
