@@ -111,6 +111,7 @@ async def get_file_content(
         file = await files.get(session, project, file_id)
     if not settings.download_all_files:
         files.refuse_kept(file)
+    files.refuse_without_contents(file)
     etag = f'"{file.sha256.hex()}"'
     span = requested(wanted, file.bytes) if if_range in (None, etag) else None
     start, end = span or (0, file.bytes)

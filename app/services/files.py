@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 #: Those whose content OpenAI does not give back (contract, section 11).
 _KEPT_PURPOSES: Final = frozenset({"assistants", "user_data"})
+#: The status of a file that was imported without its contents; `status_details` says so to the client.
+WITHOUT_CONTENTS: Final = "error"
 _CODE_FILES: Final = ("code_interpreter", "file_ids")
 #: As the index on threads has it: Postgres must see that it may use that.
 _HAS_RESOURCES: Final = sa.text("tool_resources <> '{}'::jsonb")
@@ -138,6 +140,12 @@ async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         yield first
         async for piece in rest:
             yield piece
+
+
+def refuse_without_contents(file: File) -> None:
+    """Raises InvalidRequest for a file of which nothing but its name is here."""
+    if file.status == WITHOUT_CONTENTS:
+        raise InvalidRequest(f"File '{file.id}' cannot be read. {file.status_details}")
 
 
 def refuse_kept(file: File) -> None:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from app.db.session import Sessions, create_engine, create_sessions, transaction
 from app.services import projects
+from app.services.prune_sweep import retention_of
 from app.settings import Settings
 from app.storage import Storage, StorageAway, create_storage
 from app.transfer.dump import Dump, Fault
@@ -51,6 +52,8 @@ async def import_dump(
                 raise TransferError(*_some(refused.faults), "nothing was imported") from None
     for line in _told(report):
         say(line)
+    if retention_of(settings):
+        say("LOCUM_PRUNE_... is set: what is old enough of this is deleted within the hour (docs/retention.md).")
 
 
 async def export_dump(settings: Settings, target: str, *, files: Path | None, project: str, say: Say) -> None:

@@ -18,12 +18,11 @@ from app.db.base import now
 from app.db.session import Sessions, transaction
 from app.models import File, VectorStoreFile
 from app.pagination import scoped
+from app.services.files import WITHOUT_CONTENTS
 from app.services.stored_bytes import key_of
 from app.storage import Storage
 from app.transfer.objects import Row, Saved, SavedFile
 
-#: The status of a file that Locum knows of but whose contents it has not got.
-MISSING: Final = "error"
 _MISSING_DETAILS: Final = "The contents of the file were not in the dump that it was imported from."
 #: What its entries in vector stores say.
 NO_CONTENTS: Final = {"code": "invalid_file", "message": _MISSING_DETAILS}
@@ -51,10 +50,10 @@ async def take(
         return Outcome(left_out=f"file {saved.id}: it has expired")
     found = await _status(sessions, project_id, saved.id)
     path = _contents_of(saved.id, contents)
-    if found is not None and (found != MISSING or path is None):
+    if found is not None and (found != WITHOUT_CONTENTS or path is None):
         return Outcome()
     if path is None:
-        values = {"status": MISSING, "status_details": _MISSING_DETAILS, "bytes": saved.bytes, "sha256": b""}
+        values = {"status": WITHOUT_CONTENTS, "status_details": _MISSING_DETAILS, "bytes": saved.bytes, "sha256": b""}
         remark = f"file {saved.id}: there are no contents; vector stores cannot search it"
     else:
         written = await storage.write(key_of(saved.id), _pieces(path))

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import now
 from app.models import File, VectorStore
 from app.services import store_expiry
-from app.transfer.imported_files import MISSING, NO_CONTENTS
+from app.services.files import WITHOUT_CONTENTS
+from app.transfer.imported_files import NO_CONTENTS
 from app.transfer.objects import Row, Saved, SavedStore
 
 
@@ -24,7 +25,9 @@ def store(row: Row, saved: Saved) -> Row:
 async def files(session: AsyncSession, rows: Sequence[Row]) -> list[Row]:
     """The rows of files in vector stores: those that were searched wait for their ingestion, if they can have one."""
     empty = set(
-        await session.scalars(select(File.id).where(File.id.in_({row["id"] for row in rows}), File.status == MISSING))
+        await session.scalars(
+            select(File.id).where(File.id.in_({row["id"] for row in rows}), File.status == WITHOUT_CONTENTS)
+        )
     )
     store_ids = {row["vector_store_id"] for row in rows}
     expired = set(

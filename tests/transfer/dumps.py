@@ -15,11 +15,13 @@ Json = dict[str, Any]
 T0 = 1_700_000_000
 
 
-def transfer(locum: Locum, *arguments: str, stdin: bytes | None = None) -> "subprocess.CompletedProcess[str]":
-    """Runs `locum import` or `locum export` beside the running Locum."""
+def transfer(
+    locum: Locum, *arguments: str, stdin: bytes | None = None, **settings: str
+) -> "subprocess.CompletedProcess[str]":
+    """Runs `locum import`, `export` or `prune` beside the running Locum."""
     done = subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
-        env=locum.environment,
+        env={**locum.environment, **settings},
         input=stdin,
         capture_output=True,
         timeout=100,

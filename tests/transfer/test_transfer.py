@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
-from openai import NotFoundError, OpenAI
+from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.fakes.completion_backend import CompletionBackend, Turn
 from tests.running import Locum, wait_for
@@ -97,8 +97,12 @@ def _look_at(client: OpenAI, shop: Shop) -> None:
     assert client.files.retrieve(shop.manual).created_at == T0
     for file_id, data in shop.contents.items():
         assert client.files.content(file_id).read() == data
-    with pytest.raises(NotFoundError):
+    with pytest.raises(BadRequestError, match="contents of the file were not in the dump"):
         client.files.content(shop.lost)
+    again = client.vector_stores.create(name="again")
+    entry = client.vector_stores.files.create_and_poll(shop.lost, vector_store_id=again.id)
+    assert entry.last_error is not None
+    assert (entry.status, entry.last_error.code) == ("failed", "invalid_file")
     assistant = client.beta.assistants.retrieve(shop.assistant)
     assert (assistant.created_at, assistant.temperature, assistant.top_p) == (T0 + 3, 0.25, 1.0)
     steps = client.beta.threads.runs.steps.list(shop.run, thread_id=shop.thread, order="asc").data
@@ -240,6 +244,23 @@ def test_old_and_bare_shapes(
     over = client.beta.threads.runs.retrieve(shop.run, thread_id=shop.thread)
     assert (over.status, over.expires_at, over.required_action) == ("expired", None, None)
     client.beta.threads.messages.create(shop.thread, role="user", content="It takes messages again.")
+
+
+def test_what_is_imported_later_stands_where_its_time_says(
+    locum: Locum, owner: tuple[str, OpenAI], model: str, tmp_path: Path
+) -> None:
+    """An import that was cut off is run again, under a conversation that has gone on meanwhile."""
+    project, client = owner
+    shop = Shop(model)
+    first, second, third = ({**said, "created_at": T0 + at} for at, said in enumerate(shop._messages(), start=5))
+    _imported(locum, project, write(tmp_path / "cut-off.jsonl", [shop._thread(), third]))
+    new = client.beta.threads.messages.create(shop.thread, role="user", content="And now?")
+    whole = write(tmp_path / "whole.jsonl", [shop._thread(), third, second, first])
+    said = transfer(locum, "import", str(whole), "--project", project, LOCUM_PRUNE_THREADS_DAYS="9").stdout
+    assert table(said)["thread.message"] == (2, 1)
+    assert "LOCUM_PRUNE_... is set" in said
+    listed = client.beta.threads.messages.list(shop.thread, order="asc").data
+    assert [message.id for message in listed] == [*shop.messages, new.id]
 
 
 def test_what_is_listed_can_be_deleted_on_the_way(

@@ -137,6 +137,8 @@ class Ingestion:
                 file = await files.get(session, self._claim.project_id, self._claim.file_id)
             except NotFound:
                 raise FileLost from None
+        if file.status == files.WITHOUT_CONTENTS:
+            raise Unparsable("invalid_file", str(file.status_details))
         with tempfile.TemporaryDirectory(prefix="locum-") as folder:
             path = Path(folder, "file")
             await self._fetch(file, path)
