@@ -83,6 +83,10 @@ class EventOrder:
             self._begin(name)
         return self._take(name, json.loads(data))
 
+    def go_on(self) -> None:
+        """The run goes on behind a pause: in the log, where no stream ends."""
+        self._is_over = False
+
     def end(self) -> None:
         """The server has ended the stream. (Not to be called when the reader went away.)"""
         if not self._names or self._names[-1] != "done":

@@ -93,7 +93,7 @@ async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: f
         .returning(Run.id, Run.status)
         .execution_options(synchronize_session=False)
     )
-    return dict((await session.execute(statement)).tuples().all())
+    return dict((await session.execute(statement)).all())
 
 
 async def reload(session: AsyncSession, run: Run, status: str) -> Run:

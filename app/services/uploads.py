@@ -112,7 +112,7 @@ async def complete(
 async def _check_parts(session: AsyncSession, upload: Upload, part_ids: Sequence[str]) -> None:
     """Raises InvalidRequest for parts of other uploads, repeated ones, and a total that was not announced."""
     statement = sa.select(UploadPart.id, UploadPart.bytes).where(UploadPart.upload_id == upload.id)
-    sizes = dict((await session.execute(statement)).tuples().all())
+    sizes = dict((await session.execute(statement)).all())
     seen: set[str] = set()
     for position, part_id in enumerate(part_ids):
         param = f"part_ids[{position}]"

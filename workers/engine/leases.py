@@ -93,6 +93,9 @@ class Leases:
     def holding(self, run: Run) -> Iterator[Lease]:
         """Keeps the lease of a claimed run renewed while the block lasts."""
         lease = Lease(run)
+        if (lapsed := self._held.get(run.id)) is not None:
+            # This process was silent for too long, and has taken over from itself.
+            lapsed.interrupt("lost")
         self._held[run.id] = lease
         self._empty.clear()
         if self._stopping:
@@ -113,20 +116,23 @@ class Leases:
         await self._empty.wait()
 
     async def renew_for_ever(self) -> None:
-        """Renews all leases in one statement, several times within a lease; notices what has become of the runs."""
+        """Renews all leases several times within a lease, whatever happens to the database."""
         while True:
             await asyncio.sleep(self._seconds / _RENEWALS_PER_LEASE)
-            held = dict(self._held)
-            if not held:
-                continue
             try:
-                async with transaction(self._sessions) as session:
-                    attempts = {run_id: lease.attempt for run_id, lease in held.items()}
-                    found = await run_claims.renew(session, attempts, self._seconds)
+                await self.renew()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("renewal_failed", error=str(error).splitlines()[0])
-                continue
-            self._notice(held, found)
+
+    async def renew(self) -> None:
+        """Renews all leases; interrupts the runs that are cancelled or lost. Raises what the database does."""
+        held = dict(self._held)
+        if not held:
+            return
+        async with transaction(self._sessions) as session:
+            attempts = {run_id: lease.attempt for run_id, lease in held.items()}
+            found = await run_claims.renew(session, attempts, self._seconds)
+        self._notice(held, found)
 
     async def listen_for_ever(self) -> None:
         """Looks at a run's row at once when its cancel or deletion is signalled."""
