@@ -1,0 +1,82 @@
+"""Who is next: fair among projects, first come first served within one, and no more than a worker has room for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+
+from app.db import migrate
+from app.db.session import Sessions, create_engine, create_sessions, transaction
+from app.services import run_claims
+from app.settings import Settings
+from tests.stack import Stack
+
+_DATABASE = "claims"
+_QUEUE = """
+    INSERT INTO runs (id, project_id, thread_id, assistant_id, created_at, queued_at, expires_at, status, attempt,
+        model, tools, tool_resources, metadata, truncation_strategy, parallel_tool_calls)
+    SELECT %(project)s || '-' || n, %(project)s, %(project)s || '-' || n, 'asst', now(),
+        now() + n * interval '1ms' + %(after)s * interval '1s', now() + interval '1h', 'queued', 0,
+        'any', '[]', '{}', '{}', '{"type": "auto"}', true
+    FROM generate_series(1, %(count)s) AS n"""
+_THREADS = """
+    INSERT INTO threads (id, project_id, created_at, tool_resources, metadata)
+    SELECT %(project)s || '-' || n, %(project)s, now(), '{}', '{}' FROM generate_series(1, %(count)s) AS n"""
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[psycopg.Connection]:
+    """An empty database of the test's own."""
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_DATABASE}")
+        with psycopg.connect(stack.database_url.replace("/locum?", f"/{_DATABASE}?"), autocommit=True) as opened:
+            yield opened
+        connection.execute(f"DROP DATABASE {_DATABASE} WITH (FORCE)")
+
+
+@pytest.fixture
+async def sessions(stack: Stack, database: psycopg.Connection) -> AsyncIterator[Sessions]:
+    settings = Settings(database_url=stack.database_url.replace("/locum?", f"/{_DATABASE}?"))
+    await migrate.upgrade(settings)
+    engine = create_engine(settings)
+    yield create_sessions(engine)
+    await engine.dispose()
+
+
+def queue(database: psycopg.Connection, project: str, count: int, *, after: float = 0) -> None:
+    """Queues runs `<project>-1`, `<project>-2`, ... in this order, `after` seconds from now."""
+    values = {"project": project, "count": count, "after": after}
+    database.execute("INSERT INTO projects (id, name, created_at) VALUES (%(project)s, 'test', now())", values)
+    database.execute(_THREADS, values)
+    database.execute(_QUEUE, values)
+
+
+async def claim(sessions: Sessions, limit: int) -> list[str]:
+    """The ids of the runs that are claimed, in the order of their queueing."""
+    async with transaction(sessions) as session:
+        return [claim.run.id for claim in await run_claims.claim(session, 3600, limit)]
+
+
+async def test_a_thousand_queued_runs_of_one_project_do_not_starve_the_one_of_another(
+    sessions: Sessions, database: psycopg.Connection
+) -> None:
+    queue(database, "busy", 1000)
+    assert await claim(sessions, 8) == [f"busy-{n}" for n in range(1, 9)]
+    queue(database, "late", 1, after=100)
+    assert await claim(sessions, 1) == ["late-1"]
+    assert await claim(sessions, 1) == ["busy-9"]
+
+
+async def test_projects_take_turns_and_each_is_served_in_order(
+    sessions: Sessions, database: psycopg.Connection
+) -> None:
+    queue(database, "a", 20)
+    queue(database, "b", 3, after=1)
+    queue(database, "c", 1, after=2)
+    assert await claim(sessions, 7) == ["a-1", "a-2", "a-3", "b-1", "b-2", "b-3", "c-1"]
+    assert await claim(sessions, 2) == ["a-4", "a-5"]
+
+
+async def test_never_more_are_claimed_than_asked_for(sessions: Sessions, database: psycopg.Connection) -> None:
+    queue(database, "a", 5)
+    assert [len(await claim(sessions, limit)) for limit in (1, 3, 3)] == [1, 3, 1]
