@@ -50,6 +50,7 @@ _MESSAGE_REASON: Final = {
     "cancelled": "run_cancelled",
     "expired": "run_expired",
 }
+_NO_TEXT: Final[Json] = {"type": "text", "text": {"value": "", "annotations": []}}
 
 
 class RunLost(Exception):
@@ -233,7 +234,7 @@ async def finish(
         message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
         if message is not None:
             _close_message(message, at, message_reason or _MESSAGE_REASON[to], (drafts or {}).get(message.id))
-            events.append(event("thread.message.incomplete", message_schemas.Message.model_validate(message)))
+            events.append(message_incomplete(message))
         _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
         events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
     events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
@@ -256,6 +257,18 @@ def _close_message(message: Message, at: datetime, reason: str, content: list[Js
     message.incomplete_details = {"reason": reason}
     if content is not None:
         message.content = content
+
+
+def message_incomplete(message: Message) -> RunEvent:
+    """The event of a message that is left as it is.
+
+    What a lost worker told of it is not in its row; but the official client looks up the part that the last delta was
+    about, and breaks where there is none.
+    """
+    shown = message_schemas.Message.model_validate(message)
+    if not shown.content:
+        shown = shown.model_copy(update={"content": [_NO_TEXT]})
+    return event("thread.message.incomplete", shown)
 
 
 def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:

@@ -9,9 +9,8 @@ from app.errors import NotFound
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.pagination import Page, PageQuery, paginate, scoped
-from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
-from app.services import threads
+from app.services import run_status, threads
 
 
 def new_step(run: Run, turn: int, step_details: Json) -> RunStep:
@@ -96,7 +95,7 @@ async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
                 if message.status == "in_progress":
                     message.status, message.incomplete_at = "incomplete", now()
                     message.incomplete_details = {"reason": "run_failed"}
-                    events.append(event("thread.message.incomplete", message_schemas.Message.model_validate(message)))
+                    events.append(run_status.message_incomplete(message))
                 await session.delete(message)
         if step.status == "in_progress":
             step.status, step.failed_at = "failed", now()

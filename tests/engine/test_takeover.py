@@ -48,6 +48,24 @@ def test_a_run_whose_worker_is_killed_is_finished_by_another(
     assert step.status == "completed"
 
 
+def test_the_stream_helper_of_the_official_client_survives_a_takeover(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    script(Turn(text=["Half", " a word"], hang_after=2), Turn(text="Whole."))
+    assistant = client.beta.assistants.create(model=model)
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Hi"}])
+    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
+        for event in stream:
+            if event.event == "thread.message.delta" and "worker" in locum.processes:
+                backend.wait_until_hanging(model)
+                locum.stop("worker", signal.SIGKILL)
+                locum.start("second worker", "worker")
+            if event.event == "thread.run.completed":
+                break
+    locum.stop("second worker")
+    assert texts(client, thread.id) == ["Hi", "Whole."]
+
+
 def test_a_worker_that_is_asked_to_stop_hands_its_runs_back(
     client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
 ) -> None:
