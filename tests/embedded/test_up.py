@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,13 +18,19 @@ from app.embedded import identity
 from tests.embedded.launched import Launched, locum
 from tests.examples import notebooks
 from tests.fakes.completion_backend import CompletionBackend
+from tests.fakes.turns import Turn
 from tests.running import wait_for
 
 
 @pytest.fixture(scope="module")
 def up(backend: CompletionBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """A running one, shared; tests that end it start it again."""
-    launched = Launched(tmp_path_factory.mktemp("up") / "data", LOCUM_BACKEND_URL=backend.url)
+    launched = Launched(
+        tmp_path_factory.mktemp("up") / "data",
+        LOCUM_BACKEND_URL=backend.url,
+        LOCUM_MODELS='[{"match": "scripted-*"}]',
+        LOCUM_RUN_LEASE_SECONDS="3",
+    )
     try:
         launched.wait_until_ready()
         yield launched
@@ -136,6 +143,26 @@ def test_killed_it_takes_its_children_along(up: Launched) -> None:
     wait_for(lambda: not up.pids(), "its children to end", 20)
     up.launch()
     up.wait_until_ready()
+
+
+def test_killed_under_load_it_finishes_every_run_when_it_is_started_again(
+    up: Launched, backend: CompletionBackend, model: str
+) -> None:
+    words = ["One ", "two ", "three ", "four."]
+    backend.script(model, Turn(text=words, delay=0.3), repeat=True)
+    with OpenAI(base_url=up.base_url, api_key=up.api_key, max_retries=0, timeout=30) as client:
+        assistant = client.beta.assistants.create(model=model)
+        thread: Any = {"messages": [{"role": "user", "content": "Count."}]}
+        runs = [client.beta.threads.create_and_run(assistant_id=assistant.id, thread=thread) for _ in range(12)]
+        wait_for(lambda: len(backend.received(model)) >= 6, "half of them to be under way")
+        up.process.kill()
+        up.process.wait()
+        up.launch()
+        up.wait_until_ready()
+        for run in runs:
+            assert client.beta.threads.runs.poll(run.id, thread_id=run.thread_id).status == "completed"
+            said = [message.content[0] for message in client.beta.threads.messages.list(run.thread_id, order="asc")]
+            assert [part.text.value for part in said if part.type == "text"] == ["Count.", "".join(words)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
