@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -18,6 +19,9 @@ from app.settings import Settings
 
 Sessions = async_sessionmaker[AsyncSession]
 AfterCommit = Callable[[], Awaitable[None]]
+
+#: What is raised while Postgres is away, or has no connection left: what was tried may be tried again.
+DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"

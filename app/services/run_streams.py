@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import orjson
+import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from app.db.session import Sessions, transaction
+from app.db.session import DATABASE_AWAY, Sessions, transaction
 from app.errors import APIError
 from app.events import DONE, ENDINGS, KEEP_ALIVE, Entry, EventLog, Place, RunEvent, event, frame
 from app.models import Message, Run, RunStep
@@ -19,6 +20,8 @@ from app.models.run import TERMINAL
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
+
+log = structlog.get_logger()
 
 #: How long the log may be silent before the run's row is asked, in seconds.
 _PATIENCE: Final = 2.0
@@ -54,7 +57,12 @@ async def stream(
                 yield reader.pass_on(entries)
                 continue
             silent += patience
-            told = await reader.look_at_rows()
+            try:
+                told = await reader.look_at_rows()
+            except DATABASE_AWAY as error:
+                # So nothing has ended; the reader waits as the run does.
+                log.warning("rows_away", run_id=run_id, error=str(error).splitlines()[0])
+                told = b""
             if told:
                 yield told
             elif silent >= keep_alive:

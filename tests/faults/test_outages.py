@@ -90,6 +90,27 @@ def test_a_run_outlives_postgres(
     assert message.run_id == run["id"]
 
 
+def test_a_stream_outlives_postgres(
+    servers: BreakableStack,
+    locum: Locum,
+    http: httpx2.Client,
+    prepared: dict[str, Any],
+    backend: CompletionBackend,
+    model: str,
+    script: Script,
+) -> None:
+    script(Turn(text=["Good ", "day"], hang_after=2), Turn(text="Good day."), repeat=True)
+    with http.stream("POST", "/threads/runs", json={**prepared, "stream": True}) as stream:
+        events = events_of(stream)
+        for event in events:
+            if event.name == "thread.message.delta":
+                break
+        with stopped(servers, "postgres"):
+            wait_for(lambda: b"rows_away" in (locum.logs / "api.log").read_bytes(), "the reader to ask for the rows")
+            backend.release(model)
+        assert [event.name for event in events][-2:] == ["thread.run.completed", "done"]
+
+
 def test_redis_goes_away_and_comes_back(
     servers: BreakableStack,
     locum: Locum,

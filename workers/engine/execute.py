@@ -11,13 +11,11 @@ import contextlib
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
 from app.db.base import Json
-from app.db.session import autocommit, transaction
+from app.db.session import DATABASE_AWAY, autocommit, transaction
 from app.events import event
 from app.models import Run
 from app.schemas import run_steps as step_schemas
@@ -39,7 +37,6 @@ from workers.tools.toolbox import Toolbox
 
 log = structlog.get_logger()
 
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 #: How often in a row the model may make calls that cannot be made.
 _REFUSALS: Final = 3
 
@@ -76,7 +73,7 @@ class Execution:
                 await self._interrupted(Interrupted("cancelled"))
         except RunLost:
             log.info("run_lost")
-        except _DATABASE_AWAY as error:
+        except DATABASE_AWAY as error:
             # Nothing can be written, so the lease lapses and the run is taken over.
             log.warning("run_abandoned", error=str(error).splitlines()[0])
         finally:
@@ -99,7 +96,7 @@ class Execution:
             await self._end("incomplete", incomplete_details={"reason": spent.reason})
         except ExceptionGroup as group:  # of tool calls side by side
             await self._fail_by(group)
-        except (RunLost, *_DATABASE_AWAY):
+        except (RunLost, *DATABASE_AWAY):
             raise
         except Exception:  # a mistake of ours must not leave the run hanging
             log.exception("run_broke")
@@ -242,7 +239,7 @@ class Execution:
         first = group.exceptions[0]
         if isinstance(first, BackendFailure):
             await self._fail(first.code, first.message)
-        elif isinstance(first, (RunLost, *_DATABASE_AWAY)):
+        elif isinstance(first, (RunLost, *DATABASE_AWAY)):
             raise first from None
         else:
             log.error("run_broke", exc_info=first)

@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Vector
-from app.db.session import transaction
+from app.db.session import DATABASE_AWAY, transaction
 from app.errors import NotFound
 from app.models import File
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
@@ -40,7 +38,6 @@ from workers.process import Process
 
 log = structlog.get_logger()
 
-_DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 #: Requests for embeddings that are under way while the next chunks are cut and the last ones written.
 _AHEAD: Final = 4
 _COPIED_AT_ONCE: Final = 500
@@ -58,7 +55,7 @@ async def ingest(process: Process, lease: Lease) -> None:
         await _to_its_end(process, lease)
     except FileLost:
         log.info("file_lost")
-    except _DATABASE_AWAY as error:
+    except DATABASE_AWAY as error:
         # Nothing can be written, so the lease lapses and the file is taken over.
         log.warning("ingestion_abandoned", error=str(error).splitlines()[0])
     finally:
@@ -75,7 +72,7 @@ async def _to_its_end(process: Process, lease: Lease) -> None:
         await ingestion.fail(fault.code, fault.message)
     except BackendFailure as failure:
         await ingestion.try_again(f"The embeddings of the file could not be made. {failure.message}")
-    except (FileLost, *_DATABASE_AWAY):
+    except (FileLost, *DATABASE_AWAY):
         raise
     except Exception:
         log.exception("ingestion_broke")
