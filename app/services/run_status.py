@@ -31,9 +31,9 @@ from app.db.base import Base, Json, now
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL, TRANSITIONS
-from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
+from app.services import run_steps
 
 #: Which column keeps the time of an ending. An expired run has none (contract, section 6).
 _ENDED_AT: Final = {
@@ -50,7 +50,6 @@ _MESSAGE_REASON: Final = {
     "cancelled": "run_cancelled",
     "expired": "run_expired",
 }
-_NO_TEXT: Final[Json] = {"type": "text", "text": {"value": "", "annotations": []}}
 
 
 class RunLost(Exception):
@@ -234,7 +233,7 @@ async def finish(
         message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
         if message is not None:
             _close_message(message, at, message_reason or _MESSAGE_REASON[to], (drafts or {}).get(message.id))
-            events.append(message_incomplete(message))
+            events.append(run_steps.message_incomplete(message))
         _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
         events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
     events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
@@ -257,18 +256,6 @@ def _close_message(message: Message, at: datetime, reason: str, content: list[Js
     message.incomplete_details = {"reason": reason}
     if content is not None:
         message.content = content
-
-
-def message_incomplete(message: Message) -> RunEvent:
-    """The event of a message that is left as it is.
-
-    What a lost worker told of it is not in its row; but the official client looks up the part that the last delta was
-    about, and breaks where there is none.
-    """
-    shown = message_schemas.Message.model_validate(message)
-    if not shown.content:
-        shown = shown.model_copy(update={"content": [_NO_TEXT]})
-    return event("thread.message.incomplete", shown)
 
 
 def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:

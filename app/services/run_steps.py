@@ -1,5 +1,7 @@
 """Run steps: what the workers write, and what clients read."""
 
+from typing import Final
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -9,8 +11,11 @@ from app.errors import NotFound
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.pagination import Page, PageQuery, paginate, scoped
+from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
-from app.services import run_status, threads
+from app.services import threads
+
+_NO_TEXT: Final[Json] = {"type": "text", "text": {"value": "", "annotations": []}}
 
 
 def new_step(run: Run, turn: int, step_details: Json) -> RunStep:
@@ -76,6 +81,18 @@ def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
     return message, new_step(run, turn, details)
 
 
+def message_incomplete(message: Message) -> RunEvent:
+    """The event of a message that is left as it is.
+
+    What a lost worker told of it is not in its row; but the official client looks up the part that the last delta was
+    about, and breaks where there is none.
+    """
+    shown = message_schemas.Message.model_validate(message)
+    if not shown.content:
+        shown = shown.model_copy(update={"content": [_NO_TEXT]})
+    return event("thread.message.incomplete", shown)
+
+
 async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
     """Drops the turn whose model call a lost worker left half done: its steps and its message, to be done anew.
 
@@ -95,7 +112,7 @@ async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
                 if message.status == "in_progress":
                     message.status, message.incomplete_at = "incomplete", now()
                     message.incomplete_details = {"reason": "run_failed"}
-                    events.append(run_status.message_incomplete(message))
+                    events.append(message_incomplete(message))
                 await session.delete(message)
         if step.status == "in_progress":
             step.status, step.failed_at = "failed", now()
