@@ -107,7 +107,7 @@ def test_an_answer_can_be_stopped(help_desk: HelpDesk, plays: Plays, backend: Co
         visitor.stream("POST", "/api/questions", data={"question": "Count."}) as response,
     ):
         lines = response.iter_lines()
-        assert json.loads(next(lines)) == {"type": "text", "text": "One, "}
+        assert json.loads(next(lines))["text"].startswith("One, ")
         refused = visitor.post("/api/questions", data={"question": "And?"})
         assert (refused.status_code, refused.json()) == (
             409,

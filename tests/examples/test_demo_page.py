@@ -50,7 +50,7 @@ async def test_a_visit(page: Page, help_desk: HelpDesk, plays: Plays, tmp_path: 
     await expect(sources).to_have_count(2)
     await sources.first.hover()
     await expect(page.locator(".source:popover-open")).to_contain_text("hold the round button for ten seconds")
-    await page.screenshot(path=tmp_path / "citation.png")
+    await page.screenshot(path=tmp_path / "help-desk.png")
     await page.locator(".source").hover()
     await sources.first.click()
     await expect(page.locator(".source:popover-open")).to_be_visible()
