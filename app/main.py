@@ -17,6 +17,7 @@ from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.events import EventLog
 from app.middleware import BodyLimit, RequestContext
+from app.playground import routes as playground
 from app.queue import Queue, create_celery
 from app.rate_limits import RateLimits
 from app.routers import (
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     handlers.install(app)
     openapi.install(app)
     app.include_router(health.router)
+    playground.install(app)
     for module in _ROUTERS:
         app.include_router(module.router, prefix="/v1", responses=ERRORS)
     return app

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 #: Packages name it differently.
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -42,6 +42,7 @@ async def run_browser() -> AsyncIterator[Browser]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     # Its own sandbox refuses to run as root, and in most containers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=arguments)
         try:

@@ -168,6 +168,13 @@ async def opened_page(browser: Browser) -> AsyncIterator[tuple[Page, Heard]]:
         yield page, heard
 
 
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for screenshots: `--pictures FOLDER`, or one that goes away."""
+    given: str | None = request.config.getoption("--pictures")
+    return Path(given) if given else tmp_path_factory.mktemp("pictures")
+
+
 @pytest.fixture
 def page(opened_page: tuple[Page, Heard]) -> Page:
     """A page in a profile of its own, for tests that expect no complaints."""
@@ -184,6 +191,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-compatibility", action="store_true", help="docs/compatibility.md is written, not compared"
     )
+    parser.addoption("--pictures", help="the folder for the screenshots that browser tests make")
     parser.addoption(
         "--docker",
         choices=("no", "able", "required"),

@@ -31,6 +31,8 @@ class FunctionTool(RequestBody):
 class RankingOptions(RequestBody):
     ranker: Literal["auto", "default_2024_08_21"] = "auto"
     score_threshold: Annotated[float, Field(ge=0, le=1)]
+    #: Answers have it: who changes an assistant sends back what they were told.
+    hybrid_search: None = None
 
 
 class FileSearchOptions(RequestBody):
