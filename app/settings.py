@@ -5,8 +5,10 @@ read best there; as variables they are JSON (`LOCUM_MODELS='[{"match": "gpt-4*",
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -55,6 +57,20 @@ class ModelRoute(BaseModel):
     json_schema: bool = True
 
 
+def _secrets_in(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets_in(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _secrets_in(inner)
+    elif isinstance(value, str) and "://" in value:
+        password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        yield from (password, unquote(password))
+
+
 class SandboxSettings(BaseSettings):
     """All that the sandbox host knows: of Locum's other settings, and the secrets among them, it reads none."""
 
@@ -90,6 +106,10 @@ class SandboxSettings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+
+    def secrets(self) -> set[str]:
+        """Every secret among the settings, as it may turn up in a message: keys, tokens, the passwords of URLs."""
+        return set(_secrets_in(self)) - {""}
 
     @property
     def required_sandbox_token(self) -> str:

@@ -1,7 +1,7 @@
 """Logging: one line an event on standard error, for people or as JSON. Other libraries' lines take the same way.
 
-Secrets have no business in log lines, and are cut out of those that hold one all the same: keys, bearer tokens, and
-the passwords of URLs.
+Secrets have no business in log lines, and are cut out of those that hold one all the same: those of this process's
+settings wherever they stand; others by their looks: keys, bearer tokens, and the passwords of URLs.
 """
 
 import logging
@@ -22,6 +22,12 @@ _SECRETS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+#: A shorter one is no secret, and a word that lines are full of.
+_SHORTEST: Final = 6
+
+#: Those of this process, which `configure_logging` is told.
+_known: re.Pattern[str] | None = None
+
 #: Libraries that tell more than an operator wants to know, and the level from which on they are heard.
 _QUIETER: Final = {
     "uvicorn.access": logging.CRITICAL,  # the access log is ours: see app.middleware
@@ -37,6 +43,9 @@ _QUIETER: Final = {
 
 def configure_logging(settings: SandboxSettings) -> None:
     """Sets up structlog and the standard library's logging for this process, as `log_level` and `log_format` say."""
+    global _known  # noqa: PLW0603 - a process logs in one way
+    long_ones = sorted((known for known in settings.secrets() if len(known) >= _SHORTEST), key=len, reverse=True)
+    _known = re.compile("|".join(map(re.escape, long_ones))) if long_ones else None
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -70,15 +79,26 @@ def configure_logging(settings: SandboxSettings) -> None:
 def cut_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """A structlog processor: the event without the secrets that are in it."""
     for name, value in event.items():
-        if name.lower() in _SECRET_NAMES:
-            event[name] = _CUT
-        elif isinstance(value, str):
-            event[name] = without_secrets(value)
+        event[name] = _cut(name, value)
     return event
 
 
+def _cut(name: object, value: Any) -> Any:
+    if isinstance(name, str) and name.lower() in _SECRET_NAMES:
+        return _CUT
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {key: _cut(key, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cut(name, inner) for inner in value]
+    return without_secrets(value if isinstance(value, str) else repr(value))
+
+
 def without_secrets(text: str) -> str:
-    """`text` with every key, bearer token and password of a URL cut out."""
+    """`text` with every secret of this process's settings, key, bearer token and password of a URL cut out."""
+    if _known is not None:
+        text = _known.sub(_CUT, text)
     return _SECRETS.sub(lambda found: (found["bearer"] or found["user"] or "") + _CUT, text)
 
 

@@ -11,7 +11,6 @@ import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
@@ -23,7 +22,6 @@ from app.backends.base import BackendFailure
 from app.backends.failures import Retryable, ServerError, Silence, failure_of, failure_of_connection, malformed
 from app.backends.openai import RetryPolicy
 from app.backends.routing import Backends, NoBackend, Upstream
-from app.backends.server import ModelServer, beginning
 from app.settings import Settings
 
 Vector = list[float]
@@ -158,18 +156,15 @@ class Embedder:
         try:
             async with await server.post("/embeddings", orjson.dumps(body)) as response:
                 if response.status != 200:
-                    raise _refusal(server, response, ServerError.from_body(await beginning(response)), body)
+                    raise _refusal(response, ServerError.from_body(await server.beginning(response)), body)
                 answer = await _whole(response)
         except (aiohttp.ClientError, OSError) as e:
             raise failure_of_connection(e) from e
         return _read(answer, len(texts))
 
 
-def _refusal(
-    server: ModelServer, response: aiohttp.ClientResponse, error: ServerError, sent: dict[str, Any]
-) -> Exception:
+def _refusal(response: aiohttp.ClientResponse, error: ServerError, sent: dict[str, Any]) -> Exception:
     """What an answer with an error status means."""
-    error = replace(error, words=server.redacted(error.words))
     failure = failure_of(response.status, error, response.headers)
     if failure.code != "rate_limit_exceeded" and _TOO_LONG.search(error.words):
         return _TooLong("invalid_prompt", failure.message)

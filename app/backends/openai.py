@@ -15,7 +15,7 @@ from app.backends.base import BackendFailure, CompletionRequest, Delta
 from app.backends.deltas import DeltaReader
 from app.backends.failures import Retryable, ServerError, Silence, failure_of, failure_of_connection, malformed
 from app.backends.parameters import Dialect
-from app.backends.server import ModelServer, beginning
+from app.backends.server import ModelServer
 from app.backends.sse import MAX_EVENT_BYTES, EventSplitter, EventTooLong
 
 #: How long the end of a response may lag behind its `[DONE]`. Read to its end, a connection can be used again.
@@ -105,7 +105,7 @@ class OpenAIBackend:
 
     async def _refused(self, response: aiohttp.ClientResponse, sent: dict[str, Any]) -> None:
         """Raises what an answer with an error status means."""
-        error = ServerError.from_body(await beginning(response))
+        error = ServerError.from_body(await self._server.beginning(response))
         if response.status in (400, 422) and (name := self._dialect.learn(error, sent)):
             _log.info("parameter not understood", server=self._server.name, model=self._model, parameter=name)
             raise _Adapted

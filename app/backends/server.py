@@ -98,6 +98,18 @@ class ModelServer:
             response.raise_for_status()
             return await response.json(content_type=None)
 
+    async def beginning(self, response: aiohttp.ClientResponse) -> bytes:
+        """The first 64 KiB of an error's body, as far as it comes: its status alone tells much. Without the key, which
+        might otherwise be in any of its fields, or be cut in two where a message is too long."""
+        body = b""
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            async for data in response.content.iter_any():
+                body += data
+                if len(body) >= _MAX_ERROR_BYTES:
+                    break
+        body = body[:_MAX_ERROR_BYTES]
+        return body.replace(self._key.encode(), b"***") if self._key else body
+
     def redacted(self, text: str) -> str:
         """`text` without this server's key, for servers that echo what they were sent."""
         return text.replace(self._key, "***") if self._key else text
@@ -105,14 +117,3 @@ class ModelServer:
     @property
     def _authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
-
-
-async def beginning(response: aiohttp.ClientResponse) -> bytes:
-    """The first 64 KiB of an error's body, as far as it comes: its status alone tells much."""
-    body = b""
-    with contextlib.suppress(aiohttp.ClientError, OSError):
-        async for data in response.content.iter_any():
-            body += data
-            if len(body) >= _MAX_ERROR_BYTES:
-                break
-    return body[:_MAX_ERROR_BYTES]

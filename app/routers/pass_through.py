@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from app.azure import DEPLOYMENT
 from app.backends.failures import ServerError, failure_of_connection
 from app.backends.routing import NoBackend, Upstream
-from app.backends.server import ModelServer, beginning
+from app.backends.server import ModelServer
 from app.deps import get_known_project
 from app.errors import InvalidRequest, ServiceUnavailable
 from app.json_body import refuse_deep
@@ -102,7 +102,7 @@ async def _ask(server: ModelServer, path: str, body: bytes) -> Response:
     async with AsyncExitStack() as stack:
         response = await stack.enter_async_context(await server.post(path, body))
         if response.status != 200:
-            return _refusal(server, response, ServerError.from_body(await beginning(response)))
+            return _refusal(response, ServerError.from_body(await server.beginning(response)))
         if response.content_type == "text/event-stream":
             return StreamingResponse(
                 _relayed(server, response, stack.pop_all()),
@@ -135,13 +135,13 @@ async def _relayed(
             yield b"\n\ndata: " + orjson.dumps({"error": error}) + b"\n\n"
 
 
-def _refusal(server: ModelServer, response: aiohttp.ClientResponse, error: ServerError) -> Response:
+def _refusal(response: aiohttp.ClientResponse, error: ServerError) -> Response:
     """The server's error, in OpenAI's envelope. Its 401 and 403 are about Locum's key, not about the client's."""
     if response.status in (401, 403):
         raise ServiceUnavailable("The model server refuses the key that Locum has for it.")
     if response.status < 400:
         raise ServiceUnavailable(f"The model server answered {response.status}, which is not a completion.")
-    message = server.redacted(error.words) or f"The model server answered {response.status}."
+    message = error.words or f"The model server answered {response.status}."
     kind = error.type or ("invalid_request_error" if response.status < 500 else "server_error")
     envelope = {"message": message, "type": kind, "param": error.param, "code": error.code}
     headers = {name: response.headers[name] for name in _RELAYED_HEADERS if name in response.headers}
