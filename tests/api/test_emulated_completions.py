@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import APIError, BadRequestError, InternalServerError, OpenAI
+from openai import APIError, APITimeoutError, BadRequestError, InternalServerError, OpenAI
 
 from tests.fakes.completion_backend import CompletionBackend, Turn
 
@@ -67,6 +67,23 @@ def test_streams(client: OpenAI, backend: CompletionBackend, emulated: str) -> N
     assert "".join(said) == "It rains."
     assert chunks[-1].usage is not None
     assert len({chunk.id for chunk in chunks}) == 1
+
+
+@pytest.mark.parametrize("heard", [0, 1])
+def test_a_client_that_leaves_ends_the_call(
+    client: OpenAI, backend: CompletionBackend, emulated: str, heard: int
+) -> None:
+    """Before the first token as well as in the middle of the answer."""
+    backend.script(emulated, Turn(text=[ANSWER[:14], ANSWER[14:]], hang_after=heard))
+    if heard:
+        stream = client.chat.completions.create(model=emulated, messages=ASKED, tools=[WEATHER], stream=True)
+        said = (chunk.choices[0].delta.content for chunk in stream)
+        assert next(text for text in said if text) == "It"
+        stream.close()
+    else:
+        with pytest.raises(APITimeoutError):
+            client.with_options(timeout=0.5).chat.completions.create(model=emulated, messages=ASKED, tools=[WEATHER])
+    backend.wait_until_idle(emulated, timeout=1.5)
 
 
 def test_the_history_of_calls_is_told_without_functions(
