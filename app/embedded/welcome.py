@@ -22,6 +22,7 @@ class Welcome:
 Locum is ready.  Ctrl-C stops it.
 
   Base URL    {self.base_url}
+  Playground  {self.base_url.removesuffix("/v1")}/playground
   API key     {self.api_key}{kept}
   Backend     {self._backend()}
   Embeddings  {self._embeddings()}
