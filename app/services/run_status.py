@@ -155,7 +155,10 @@ async def transition(
     parameters = {f"new_{name}": value for name, value in changes.items()} | known(run) | row_values
     if lease is not None:
         parameters["lease"] = lease
-    if await session.scalar(_change(tuple(changes), lease is not None, row_changes), parameters) is None:
+    # What the session holds besides is written once the run is known to be ours, and its row is locked first.
+    with session.no_autoflush:
+        found = await session.scalar(_change(tuple(changes), lease is not None, row_changes), parameters)
+    if found is None:
         raise RunLost(run.id)
     for name, value in changes.items():
         set_committed_value(run, name, value)
@@ -212,10 +215,11 @@ async def finish(
     Gives the events to append, in their order (contract, section 7). Raises as `transition` does.
     """
     at = now()
-    if steps is None:
-        steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
-    open_steps = [step for step in steps if step.status == "in_progress"]
-    messages = await _open_messages(session, open_steps)
+    with session.no_autoflush:  # as in `transition`
+        if steps is None:
+            steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
+        open_steps = [step for step in steps if step.status == "in_progress"]
+        messages = await _open_messages(session, open_steps)
     for step in steps:
         step.expires_at = None
     await transition(

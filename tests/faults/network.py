@@ -99,7 +99,11 @@ def before_postgres(sockets: Path, folder: Path) -> Iterator[Relay]:
 
     def connect() -> socket.socket:
         server = socket.socket(socket.AF_UNIX)
-        server.connect(str(sockets / _POSTGRES))
+        try:
+            server.connect(str(sockets / _POSTGRES))
+        except OSError:
+            server.close()
+            raise
         return server
 
     path = folder / _POSTGRES

@@ -11,6 +11,7 @@ import contextlib
 from typing import Any, Final
 
 import structlog
+from redis.exceptions import RedisError
 
 from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
@@ -82,11 +83,12 @@ class Execution:
     async def _work_and_close(self, *, taken_over: bool) -> None:
         try:
             async with self._lease.interruptible():
+                if not taken_over:
+                    await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
+                if not taken_over or await self._is_untold():
+                    self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
                 if taken_over:
                     await self._discard_unfinished()
-                else:
-                    await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
-                    self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
                 await self._take_turns()
         except Interrupted as interruption:
             await self._interrupted(interruption)
@@ -101,6 +103,13 @@ class Execution:
         except Exception:  # a mistake of ours must not leave the run hanging
             log.exception("run_broke")
             await self._fail("server_error", "Sorry, something went wrong.")
+
+    async def _is_untold(self) -> bool:
+        """Whether a lost worker was lost before it could tell that the run has begun."""
+        with contextlib.suppress(RedisError, OSError):
+            last = await self._process.event_log.last_entry(self._run.id)
+            return last is not None and last.name == "thread.run.queued"
+        return False
 
     async def _discard_unfinished(self) -> None:
         async with transaction(self._process.sessions) as session:
