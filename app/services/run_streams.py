@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from app.db.session import DATABASE_AWAY, Sessions, transaction
 from app.errors import APIError
-from app.events import DONE, ENDINGS, KEEP_ALIVE, Entry, EventLog, Place, RunEvent, event, frame
+from app.events import DONE, ENDINGS, KEEP_ALIVE, START, Entry, EventLog, Place, RunEvent, event, frame
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL
 from app.schemas import messages as message_schemas
@@ -29,6 +29,12 @@ _PATIENCE: Final = 2.0
 _FIRST_PATIENCE: Final = 0.2
 #: Events told from the database are numbered from here, above any that a log can hold.
 _FROM_ROWS: Final = 2**32
+#: What a run had not come to when it was queued.
+_AS_CREATED: Final[dict[str, str | None]] = {
+    "status": "queued",
+    **dict.fromkeys(("started_at", "cancelled_at", "failed_at", "completed_at", "required_action")),
+    **dict.fromkeys(("last_error", "incomplete_details", "usage")),
+}
 
 
 class RunGone(APIError):
@@ -54,6 +60,8 @@ async def stream(
             patience = min(_PATIENCE, keep_alive)
             if entries:
                 silent = 0.0
+                if reader.lacks_beginning(entries):
+                    yield await reader.beginning()
                 yield reader.pass_on(entries)
                 continue
             silent += patience
@@ -83,6 +91,23 @@ class _Reader:
 
     def done(self) -> bytes:
         return b"id: %s\n" % str(self._place).encode() + DONE
+
+    def lacks_beginning(self, entries: list[Entry]) -> bool:
+        """Whether the log, of which these are the first entries, has nothing of the run's creation: Redis was away."""
+        return self._place == START and entries[0].place.attempt > 0
+
+    async def beginning(self) -> bytes:
+        """What the log should have told first, from the run's row."""
+        async with transaction(self._sessions) as session:
+            run = await session.get(Run, self._run_id)
+            if run is None:
+                return b""
+            shown = run_schemas.Run.model_validate(run).model_copy(update=_AS_CREATED)
+        frames = []
+        for number, name in enumerate(("thread.run.created", "thread.run.queued"), 1):
+            self._place = Place(0, number)
+            frames.append(frame(self._place, *event(name, shown)))
+        return b"".join(frames)
 
     def pass_on(self, entries: list[Entry]) -> bytes:
         """The frames of `entries`, as far as none is missing before them."""

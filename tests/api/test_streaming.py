@@ -11,6 +11,7 @@ import pytest
 from openai import AssistantEventHandler, BadRequestError, NotFoundError, OpenAI
 from openai.types.beta.threads import Text, TextDelta
 
+from app.events import key
 from tests.api.test_functions import TIME, WEATHER
 from tests.api.test_runs import texts, wait_until
 from tests.fakes.completion_backend import CompletionBackend
@@ -277,6 +278,23 @@ def test_a_stream_whose_log_is_lost_is_finished_from_the_database(
     assert names.count("thread.message.completed") == 1
     again = read(http, "GET", f"/threads/{thread_id}/runs/{run_id}/events")
     assert [event.name for event in again][-2:] == ["thread.run.completed", "done"]
+
+
+def test_a_stream_whose_log_lacks_its_beginning_has_it_from_the_database(
+    client: OpenAI, http: httpx2.Client, locum: Locum, model: str, script: Script
+) -> None:
+    script(Turn(text="Hi"))
+    assistant_id, thread_id = prepared(client, model)
+    body = {"assistant_id": assistant_id, "stream": True}
+    events = read(http, "POST", f"/threads/{thread_id}/runs", json=body)
+    run_id = events[0].json()["id"]
+    with locum.redis() as redis:
+        assert redis.xdel(key(run_id), "0-1", "0-2") == 2
+    again = read(http, "GET", f"/threads/{thread_id}/runs/{run_id}/events")
+    assert again[2:] == events[2:]
+    for made, told in zip(again[:2], events[:2], strict=True):
+        assert (made.id, made.name) == (told.id, told.name)
+        assert made.json() == {**told.json(), "expires_at": None}
 
 
 def test_deleting_the_thread_ends_the_stream_with_an_error(
