@@ -77,7 +77,7 @@ class Caller:
         self._models: list[str] = []
         self._strict = self._client(locum, strict=True)
         self._lenient = self._client(locum, strict=False)
-        self._offered = methods(self._strict)
+        self.offered = methods(self._strict)
 
     def _client(self, locum: Locum, *, strict: bool) -> AnyClient:
         options: Any = {"base_url": locum.base_url, "api_key": locum.api_key, "max_retries": 0, "timeout": 30}
@@ -93,7 +93,7 @@ class Caller:
     def _note(self, request: httpx2.Request) -> None:
         self._operations.append(operation(request.method, request.url))
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Closes the connections. The backend must have found nothing wrong with its requests."""
         for client in (self._strict, self._lenient):
             closing = client.close()
@@ -150,7 +150,7 @@ class Caller:
     def _method(self, path: str) -> Method:
         self._operations.clear()
         method = Method(self.variant, path)
-        return method if method in self._offered else Method("plain", path)
+        return method if method in self.offered else Method("plain", path)
 
     def _done(self, method: Method, into: set[Called]) -> None:
         into.add(Called(self.kind, method))

@@ -1,4 +1,4 @@
-"""Records of the calls that the tests of this folder make."""
+"""Clients for tests of what parameters do."""
 
 import pkgutil
 from collections.abc import Iterator
@@ -7,16 +7,9 @@ from importlib import import_module
 import pytest
 
 from tests import compatibility
-from tests.compatibility.calling import Record
 from tests.compatibility.telling import Told
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import Locum
-
-
-@pytest.fixture(scope="session")
-def record() -> Record:
-    """What the Python clients have called so far."""
-    return Record()
 
 
 @pytest.fixture(scope="session")
