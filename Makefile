@@ -40,7 +40,7 @@ format: setup ## ruff, changing the files
 
 test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
 	scripts/install-test-tools browser $(if $(DOCKER),docker)
-	$(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadgroup --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
+	$(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools docker

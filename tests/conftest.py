@@ -6,7 +6,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx2
 import hypothesis
@@ -19,6 +19,7 @@ from tests.browser import Heard, open_page, run_browser
 from tests.deployment.engine import CannotRun, Engine, run_engine, what_is_missing
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
 from tests.running import Locum, run_locum
+from tests.sharing import ByFile
 from tests.stack import Stack, run_stack
 from tests.watched_streams import Watch
 
@@ -200,19 +201,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts the tests in order, and says which belong together when several processes share them.
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """How several processes share the tests."""
+    return ByFile(config, log)
 
-    A process does whole files, and one of them all that needs the Docker engine. What takes longest comes first then,
-    so that no process is left with it; one process by itself begins with what is quick. The tests on an engine, which
-    build images for minutes, are asked for.
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the tests in order. Those on a Docker engine, which build images for minutes, are asked for.
+
+    Where several processes share them, what takes longest comes first, so that no process is left with it; one process
+    by itself begins with what is quick.
     """
     items.sort(key=_weight, reverse=hasattr(config, "workerinput"))
-    for item in items:
-        on_docker = _is_on_docker(item)
-        if on_docker and config.getoption("--docker") == "no":
-            item.add_marker(pytest.mark.skip(reason="needs a Docker engine: make test-deployment"))
-        item.add_marker(pytest.mark.xdist_group("docker" if on_docker else str(item.path)))
+    if config.getoption("--docker") == "no":
+        for item in items:
+            if _is_on_docker(item):
+                item.add_marker(pytest.mark.skip(reason="needs a Docker engine: make test-deployment"))
 
 
 def _weight(item: pytest.Item) -> int:
