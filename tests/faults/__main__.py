@@ -15,27 +15,35 @@ from pathlib import Path
 from app.settings import SandboxSettings
 from sandbox.environment import Environment
 from tests.fakes.completion_backend import CompletionBackend
+from tests.faults import times
 from tests.faults.storm import Storm
 from tests.faults.system import run_system
 
 
 def main() -> None:
-    """Starts the system, breaks it, checks it, prints a summary."""
+    """Measures what has a limit; starts the system, breaks it, checks it, prints a summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--no-times", action="store_true", help="without the figures of what has a limit")
     parser.add_argument("--folder", type=Path, help="new, for the logs of all processes")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     begun = time.monotonic()
+    wrong: list[str] = []
     has_sandbox = Environment.of(SandboxSettings()).problem() is None
     with (
         _folder(asked.folder) as folder,
         CompletionBackend() as backend,
-        run_system(folder, backend, has_sandbox=has_sandbox) as system,
+        contextlib.ExitStack() as opened,
     ):
+        for figure in () if asked.no_times else times.measure(folder / "times", backend):
+            print(f"  {figure.seconds:5.2f} s (at most {figure.limit} s)  {figure.what}", flush=True)
+            if not figure.is_kept:
+                wrong.append(f"it took {figure.seconds:.2f} s: {figure.what}")
+        system = opened.enter_context(run_system(folder, backend, has_sandbox=has_sandbox))
         storm = Storm(system, backend, asked.seed, asked.runs)
-        wrong = storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
+        wrong += storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
     print(f"\n{len(storm.cases)} cases, {sum(storm.happened.values())} faults, {time.monotonic() - begun:.0f} s")
     for fault, count in storm.happened.most_common():
         print(f"  {count:4}  {fault.replace('_', ' ')}")

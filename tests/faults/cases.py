@@ -5,9 +5,9 @@ The scripted models answer by what they are shown alone, so that a turn that is 
 
 import random
 import re
-import threading
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import orjson
 from openai.types.beta.threads import Run
@@ -19,32 +19,53 @@ from tests.faults.clients import Persistent
 ROUNDS = 3
 FILES = 3
 WORDS = 20
+_SLOWLY = 0.15
 _POLL: Any = {"poll_interval_ms": 100}
 _CODE = "with open('/mnt/data/log', 'a') as log:\n    log.write('x')\nprint('ran', open('/mnt/data/log').read())"
 _SEARCH = {"queries": ["What does Ada like?"]}
 FACT = "Ada likes pizza with pineapple."
 
 
+#: What a models' server may have: it fails, takes the request and never answers, takes its time, or falls silent (or
+#: breaks the connection) in the middle of an answer.
+Trouble = Literal["failing", "silent", "slow", "cutting off"]
+
+
 class Weather:
-    """Whether the models' server behaves: in a storm some of its answers break."""
+    """Whether the models' server behaves: while it has a trouble, some of its answers break."""
 
     def __init__(self, seed: int) -> None:
-        self.storm = threading.Event()
+        self.trouble: Trouble | None = None
+        #: The tokens of what was cut off in the middle of an answer: those runs may have failed.
+        self.cut_off: set[str] = set()
         self._random = random.Random(seed)
 
-    def over(self, turn: Turn) -> Turn:
+    def over(self, turn: Turn, body: Any) -> Turn:
         """The turn, or what becomes of it."""
-        if not self.storm.is_set():
-            return turn
-        return self._random.choice([turn, Turn(status=503), Turn(status=0)])
+        match self.trouble:
+            case "failing":
+                return self._random.choice([turn, Turn(status=503), Turn(status=0)])
+            case "silent":
+                return self._random.choice([turn, Turn(status=0, hang_after=0)])
+            case "slow":
+                return replace(turn, delay=_SLOWLY)
+            case "cutting off":
+                self.cut_off.add(_token(body))
+                cut_off = replace(turn, drop_after=2), replace(turn, hang_after=2)
+                return self._random.choice(cut_off)
+        return turn
 
 
 def install(backend: CompletionBackend, weather: Weather) -> None:
     """Teaches the models of all cases to `backend`."""
-    backend.script(_model("text"), lambda body: weather.over(_say(body)), repeat=True)
-    backend.script(_model("functions"), lambda body: weather.over(_count(body)), repeat=True)
-    backend.script(_model("search"), lambda body: weather.over(_look_up(body)), repeat=True)
-    backend.script(_model("code"), lambda body: weather.over(_compute(body)), repeat=True)
+
+    def teach(name: str, answer: Callable[[Any], Turn]) -> None:
+        backend.script(_model(name), lambda body: weather.over(answer(body), body), repeat=True)
+
+    teach("text", _say)
+    teach("functions", _count)
+    teach("search", _look_up)
+    teach("code", _compute)
 
 
 def _model(name: str) -> str:
@@ -143,6 +164,8 @@ class Case:
     run_id: str = ""
     store_id: str = ""
     status: str = "never begun"
+    #: Whether the models' server has cut an answer off: then the run may fail.
+    may_fail: bool = False
     #: What a reader of the stream has seen wrong.
     complaint: str | None = None
 

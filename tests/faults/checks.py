@@ -26,6 +26,9 @@ def problems(system: System, cases: Sequence[Case]) -> Iterator[str]:
 
 
 def _of_case(client: OpenAI, case: Case) -> Iterator[str]:
+    if case.status == "failed" and case.may_fail:
+        yield from _of_failure(client, case)
+        return
     if case.status != "completed":
         yield f"it is {case.status}"
         return
@@ -44,6 +47,16 @@ def _of_case(client: OpenAI, case: Case) -> Iterator[str]:
     due = tuple(tokens * _TURNS[case.kind] for tokens in _PER_TURN)
     if usage != due:
         yield f"its usage is {usage}, and {due} is due"
+
+
+def _of_failure(client: OpenAI, case: Case) -> Iterator[str]:
+    """The run has failed for its reason, and kept what was said."""
+    run = client.beta.threads.runs.retrieve(case.run_id, thread_id=case.thread_id)
+    if run.last_error is None or run.last_error.code != "server_error":
+        yield f"it has failed with {run.last_error}"
+    messages = client.beta.threads.messages.list(case.thread_id, run_id=case.run_id).data
+    if [message.status for message in messages] not in ([], ["incomplete"]):
+        yield f"its messages are {messages}"
 
 
 def _answer(case: Case) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
+from openai import APIConnectionError, APIStatusError
 
-from tests.faults.cases import Weather
+from tests.faults.cases import Trouble, Weather
 from tests.faults.system import LEASE_SECONDS, System
 
 Fault = Callable[[System, Weather, random.Random], None]
@@ -91,12 +92,51 @@ def the_sandbox_is_killed(system: System, _: Weather, chance: random.Random) -> 
             _last(chance)
 
 
+def commits_are_cut_off(system: System, _: Weather, chance: random.Random) -> None:
+    """The network breaks just before Postgres hears of a commit, or just before its word that it is done."""
+    for _again in range(chance.randint(2, 5)):
+        system.network.cut_commits(*chance.choices(("before", "after"), k=chance.randint(1, 4)))
+        _last(chance, 0.3)
+    system.network.cut_no_more()
+
+
+def the_disk_is_full(system: System, _: Weather, chance: random.Random) -> None:
+    """Nothing but files is on it, and whoever brings one hears what is wrong."""
+    with system.disk.full(), system.locum.client() as client:
+        try:
+            client.files.create(file=("large.bin", bytes(2**20)), purpose="assistants")
+        except APIConnectionError:
+            pass  # it was killed a moment ago
+        except APIStatusError as error:
+            if error.status_code != 503:
+                raise AssertionError(f"without room it says {error}") from error
+        else:
+            raise AssertionError("a file was taken for which there is no room")
+        _last(chance)
+
+
 def the_models_fail(_: System, weather: Weather, chance: random.Random) -> None:
-    weather.storm.set()
+    _trouble(weather, "failing", chance)
+
+
+def the_models_do_not_answer(_: System, weather: Weather, chance: random.Random) -> None:
+    _trouble(weather, "silent", chance)
+
+
+def the_models_are_slow(_: System, weather: Weather, chance: random.Random) -> None:
+    _trouble(weather, "slow", chance)
+
+
+def answers_are_cut_off(_: System, weather: Weather, chance: random.Random) -> None:
+    _trouble(weather, "cutting off", chance)
+
+
+def _trouble(weather: Weather, trouble: Trouble, chance: random.Random) -> None:
+    weather.trouble = trouble
     try:
         _last(chance)
     finally:
-        weather.storm.clear()
+        weather.trouble = None
 
 
 @contextmanager
@@ -123,5 +163,10 @@ FAULTS: tuple[Fault, ...] = (
     connections_to_postgres_are_cut,
     postgres_is_frozen,
     the_sandbox_is_killed,
+    commits_are_cut_off,
+    the_disk_is_full,
     the_models_fail,
+    the_models_do_not_answer,
+    the_models_are_slow,
+    answers_are_cut_off,
 )

@@ -52,6 +52,8 @@ class Storm:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
             self._system.wait_until_well()
+            for case in self.cases:
+                case.may_fail = case.token in self._weather.cut_off
         finally:
             clients.close()
         return [*wrong, *checks.problems(self._system, self.cases)]

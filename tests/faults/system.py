@@ -5,11 +5,16 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
 
+from app.queue import INGESTION_QUEUE, RUNS_QUEUE
 from tests.fakes.completion_backend import CompletionBackend
+from tests.faults.disk import Disk
+from tests.faults.network import Relay, before_postgres
 from tests.running import Locum, free_port, run_locum, wait_for
 from tests.stack import BreakableStack, run_breakable_stack
 
@@ -22,16 +27,17 @@ _SETTINGS = {
     "LOCUM_INGESTION_TRIES": "20",
 }
 _READY_SECONDS = 60
-_UP_SECONDS = 20
+_LEAVE_SECONDS = 6
 
 
 class System:
     """Processes by name (`api`, `api2`, `worker`, `worker2`, `worker3`, `ingestion`, `sandbox`), and the servers."""
 
-    def __init__(self, locum: Locum, servers: BreakableStack, *, has_sandbox: bool) -> None:
+    def __init__(self, locum: Locum, servers: BreakableStack, network: Relay, disk: Disk, *, has_sandbox: bool) -> None:
         self.locum = locum
         self.servers = servers
-        self._started: dict[str, float] = {}
+        self.network = network
+        self.disk = disk
         self._ports = {"api": locum.port, "api2": free_port()}
         self._commands = {
             "api": ["api"],
@@ -65,7 +71,6 @@ class System:
 
     def start(self, name: str) -> None:
         """Starts a process."""
-        self._started[name] = time.monotonic()
         self.locum.start(name, *self._commands[name])
 
     def kill(self, name: str) -> None:
@@ -73,12 +78,23 @@ class System:
         self.locum.stop(name, signal.SIGKILL)
 
     def terminate(self, name: str) -> None:
-        """Asks a process to end. Raises AssertionError if it does not end well."""
-        is_up = time.monotonic() - self._started.get(name, 0) > _UP_SECONDS
+        """Asks a process that is up to end. Raises AssertionError if it does not do so soon, and well."""
+        wait_for(lambda: self._is_up(name), f"{name} to be up", _READY_SECONDS)
+        asked = time.monotonic()
         status = self.locum.stop(name, signal.SIGTERM)
-        # While it is still starting it may just end.
-        if status != 0 and (is_up or status != -signal.SIGTERM):
-            raise AssertionError(f"{name} ended with status {status} when it was asked to")
+        took = time.monotonic() - asked
+        if status != 0 or took > _LEAVE_SECONDS:
+            raise AssertionError(f"{name} ended with status {status} after {took:.1f} s when it was asked to")
+
+    def _is_up(self, name: str) -> bool:
+        if name in self._ports:
+            with contextlib.suppress(httpx2.TransportError):
+                return httpx2.get(self.base_url(name).replace("/v1", "/healthz"), timeout=5).status_code == 200
+            return False
+        queue = INGESTION_QUEUE if name == "ingestion" else RUNS_QUEUE
+        with self.locum.redis() as redis:
+            announced = redis.zrange(f"locum:workers:{queue}", 0, -1)
+        return any(member.decode().endswith(f":{self.locum.processes[name].pid}") for member in announced)
 
     @contextlib.contextmanager
     def stopped(self, name: str) -> Iterator[None]:
@@ -112,12 +128,16 @@ class System:
 @contextlib.contextmanager
 def run_system(folder: Path, backend: CompletionBackend, *, has_sandbox: bool) -> Iterator[System]:
     """Runs a system in `folder` until the block is left."""
-    for name in ("stack", "locum"):
+    for name in ("stack", "locum", "net"):
         (folder / name).mkdir()
-    with (
-        run_breakable_stack(folder / "stack") as servers,
-        run_locum(servers.urls, backend.url, folder / "locum", **_SETTINGS) as locum,
-    ):
-        system = System(locum, servers, has_sandbox=has_sandbox)
+    with contextlib.ExitStack() as opened:
+        servers = opened.enter_context(run_breakable_stack(folder / "stack"))
+        sockets = Path(parse_qs(urlsplit(servers.urls.database_url).query)["host"][0])
+        network = opened.enter_context(before_postgres(sockets, folder / "net"))
+        host = quote(str(folder / "net"), safe="")
+        urls = replace(servers.urls, database_url=servers.urls.database_url.replace(quote(str(sockets), safe=""), host))
+        disk = opened.enter_context(contextlib.closing(Disk(folder / "locum" / "data" / "files")))
+        locum = opened.enter_context(run_locum(urls, backend.url, folder / "locum", **_SETTINGS))
+        system = System(locum, servers, network, disk, has_sandbox=has_sandbox)
         system.wait_until_well()
         yield system
