@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
-# That share the tests: each has a Locum of its own.
+# That share the tests, each with a Locum of its own; 0: one after the other.
 PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
