@@ -220,7 +220,11 @@ class EventLog:
             self._tail = asyncio.create_task(self._follow(), name="event log tail")
         try:
             async with asyncio.timeout(_PATIENCE):
-                await self._redis.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    pipeline.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
+                    # Of a process that is killed it does not stay.
+                    pipeline.expire(self._wake_key, self._retention)
+                    await pipeline.execute()
         except (RedisError, OSError) as error:
             log.warning("event_log_away", error=str(error) or type(error).__name__)
 

@@ -1,11 +1,18 @@
 """What must hold once the storm is over, by what a client reads and by what the database holds."""
 
+import contextlib
+import os
+import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 from openai import OpenAI
 
+from app.services.file_sweep import LISTED_KEY
+from tests.api.forms import stored
 from tests.faults.cases import FILES, ROUNDS, Case, expected_text
 from tests.faults.system import System
 from tests.running import wait_for
@@ -23,6 +30,9 @@ def problems(system: System, cases: Sequence[Case]) -> Iterator[str]:
                 yield f"{case.kind} {case.token} ({case.thread_id or case.store_id} {case.run_id}): {problem}"
     yield from _in_database(system, cases)
     yield from _in_redis(system)
+    yield from _in_storage(system)
+    if system.has_sandbox:
+        yield from _in_sandbox(system)
 
 
 def _of_case(client: OpenAI, case: Case) -> Iterator[str]:
@@ -136,9 +146,11 @@ def _in_database(system: System, cases: Sequence[Case]) -> Iterator[str]:
 
 def _in_redis(system: System) -> Iterator[str]:
     with system.locum.redis() as redis:
-        keys = {key.decode(): redis.ttl(key) for key in redis.keys("locum:run:*")}
-        if endless := [key for key, seconds in keys.items() if seconds < 0]:
-            yield f"event logs would stay for ever: {endless[:5]}"
+        keys = {key.decode(): redis.ttl(key) for key in redis.keys("locum:*")}
+        # A key may have gone since; the workers' entries have their times in them.
+        endless = [key for key, seconds in keys.items() if seconds == -1 and not key.startswith("locum:workers:")]
+        if endless:
+            yield f"keys would stay for ever: {endless[:5]}"
 
         def is_drained() -> bool:
             return not redis.llen("locum.runs") and not redis.llen("locum.ingestion")
@@ -147,3 +159,41 @@ def _in_redis(system: System) -> Iterator[str]:
             wait_for(is_drained, "the queues to be empty", 10)
         except TimeoutError as error:
             yield str(error)
+
+
+def _in_storage(system: System) -> Iterator[str]:
+    """Each file has its bytes; what a crash has left without a row is swept away once it is old, so it is made old."""
+    with psycopg.connect(system.locum.database_url, autocommit=True) as database:
+        rows = database.execute("SELECT id, bytes FROM files").fetchall()
+        parts = {part_id for (part_id,) in database.execute("SELECT id FROM upload_parts").fetchall()}
+    sizes = {name: path.stat().st_size for name, path in stored(system.locum).items()}
+    if wrong := [file_id for file_id, size in rows if sizes.get(file_id) != size]:
+        yield f"files without their bytes: {wrong[:5]}"
+    for path in stored(system.locum).values():
+        os.utime(path, (0, 0))
+    with system.locum.redis() as redis:
+        redis.delete(LISTED_KEY)
+    owned = {file_id for file_id, _ in rows} | parts
+    try:
+        wait_for(lambda: stored(system.locum).keys() <= owned, "bytes without rows to be swept away", 30)
+    except TimeoutError as error:
+        yield f"{error}: {sorted(stored(system.locum).keys() - owned)[:5]}"
+
+
+def _in_sandbox(system: System) -> Iterator[str]:
+    """No kernel runs, and no session's folder is left, but those of the host that runs now."""
+    environment = system.locum.environment
+    headers = {"Authorization": f"Bearer {environment['LOCUM_SANDBOX_TOKEN']}"}
+    stats = httpx2.get(f"{environment['LOCUM_SANDBOX_URL']}/stats", headers=headers, timeout=10).json()
+    known = stats["sessions"] + stats["warm"]
+    sessions = Path(environment["LOCUM_DATA_DIR"]) / "sandbox" / "sessions"
+    folders = {path.name for path in sessions.iterdir()}
+    running = {name for line in _command_lines() for name in re.findall(rf"{re.escape(str(sessions))}/(\w+)", line)}
+    if len(folders) > known or not running <= folders:
+        yield f"the host knows of {known} sessions; there are {len(folders)} folders, and kernels on {len(running)}"
+
+
+def _command_lines() -> Iterator[str]:
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield process.read_bytes().decode(errors="replace")
