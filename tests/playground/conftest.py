@@ -15,6 +15,9 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser import Heard
 from tests.running import Locum
+from tests.sdk.conftest import node_folder
+
+__all__ = ["node_folder"]
 
 
 @dataclass
@@ -60,14 +63,21 @@ class Visitor:
         await expect(self.page).to_have_url(re.compile("thread_"))
         return self.page.url.rpartition("/")[2]
 
-    async def run_the_copied_python(self) -> "subprocess.CompletedProcess[str]":
-        """Runs the Python that the page gives to copy, as it is."""
-        program = await self.page.get_by_role("button", name="Python", exact=True).get_attribute("data-code")
+    async def copied(self, language: str) -> str:
+        """The program that the page gives to copy, as it is."""
+        program = await self.page.get_by_role("button", name=language, exact=True).get_attribute("data-code")
         assert program
+        return program
+
+    async def run_the_copied_python(self) -> "subprocess.CompletedProcess[str]":
+        """Runs the Python that the page gives to copy."""
+        return await self.run(sys.executable, "-c", await self.copied("Python"))
+
+    async def run(self, *command: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Runs a program that finds the visitor's key where clients look for it."""
         environment = {**os.environ, "OPENAI_API_KEY": self.api_key, "PYTHONWARNINGS": "ignore"}
-        command = [sys.executable, "-c", program]
         return await asyncio.to_thread(
-            subprocess.run, command, env=environment, capture_output=True, text=True, check=False
+            subprocess.run, command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
 
     async def take_picture(self, name: str) -> None:

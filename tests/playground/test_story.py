@@ -1,13 +1,15 @@
 """From sign-in to a chart and a citation, as a visitor without a manual does it."""
 
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from openai import OpenAI
 from playwright.async_api import expect
 
-from tests.fakes.completion_backend import Call, Turn
+from tests.fakes.completion_backend import Call, CompletionBackend, Turn
 from tests.playground.conftest import Visitor
 
 Script = Callable[..., None]
@@ -122,3 +124,23 @@ async def test_a_function_is_answered_by_hand(visitor: Visitor, own_client: Open
     await expect(page.locator(".call .output")).to_have_text("rain")
     ran = await visitor.run_the_copied_python()
     assert "It rains." in ran.stdout, ran.stderr
+
+
+async def test_the_copied_node_and_curl(
+    visitor: Visitor, own_client: OpenAI, script: Script, model: str, backend: CompletionBackend, node_folder: Path
+) -> None:
+    own_client.beta.assistants.create(model=model)
+    script(Turn(text="It's noon."), repeat=True)
+    await visitor.sign_in()
+    await visitor.go("threads/new")
+    await visitor.say("What's the time? Don't guess: \"look\" – ünïcode 🦉")
+    await visitor.wait_for_run()
+    (node_folder / "copied.mjs").write_text(await visitor.copied("Node"))
+    ran = await visitor.run("node", "copied.mjs", folder=node_folder)
+    assert "It's noon.\ncompleted" in ran.stdout, ran.stderr
+    if shutil.which("curl"):
+        ran = await visitor.run("sh", "-c", await visitor.copied("curl"))
+        assert "event: thread.run.completed" in ran.stdout, ran.stderr
+    asked = [message.body["messages"][-1]["content"] for message in backend.received(model)]
+    assert len(asked) >= 2
+    assert len({str(content) for content in asked}) == 1
