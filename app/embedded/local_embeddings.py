@@ -168,9 +168,6 @@ def serve(host: str, port: int) -> None:
     os.nice(_NICENESS)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     application = Embeddings(MiniLM(minilm.find_files())).application()
-    # Uvicorn raises the signal that stopped it once more when all is done: to have been stopped is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
     config = uvicorn.Config(
         application,
         host=host,
@@ -184,6 +181,10 @@ def serve(host: str, port: int) -> None:
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
+    # Not by uvicorn alone, which listens from a little later on, and raises the signal that stopped it once more when
+    # all is done: to have been stopped is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     server.run()
     if not server.started:
         sys.exit(1)

@@ -177,7 +177,9 @@ def test_stop_is_clean_and_data_outlives_the_containers(deployment: Deployment) 
 
     deployment.compose("stop")
     stopped = [deployment.inspect(name) for service in _OWN for name in deployment.containers(service)]
-    assert [container["State"]["ExitCode"] for container in stopped] == [0] * len(stopped)
+    assert {container["Name"]: container["State"]["ExitCode"] for container in stopped} == {
+        container["Name"]: 0 for container in stopped
+    }
 
     deployment.compose("down")
     deployment.up()
