@@ -88,6 +88,18 @@ class Entry(NamedTuple):
     frame: bytes
 
 
+class Told(NamedTuple):
+    """What a log tells of an object: the event's name, and the object's id."""
+
+    name: str
+    object_id: bytes
+
+    @classmethod
+    def by(cls, name: str, text: bytes) -> "Told":
+        """By an event, whose payload or whole frame is `text`: in all of them the object's id comes first."""
+        return cls(name, text.partition(b'"id":"')[2].partition(b'"')[0])
+
+
 def event(name: str, payload: BaseModel) -> RunEvent:
     """The event `name` with an object of the API as its payload."""
     return RunEvent(name, payload.model_dump_json().encode())
@@ -182,19 +194,36 @@ class EventLog:
             answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
         return _entries(answer)[0] if answer else None
 
-    async def wait_for_beginning(self, run_id: str, attempt: int) -> None:
+    async def told(self, run_id: str) -> list[Told]:
+        """What a run's log tells, in order and without its deltas. Raises redis.exceptions.RedisError, OSError."""
+        found: list[Told] = []
+        start = "-"
+        while True:
+            async with asyncio.timeout(_PATIENCE):
+                page = await self._redis.execute_command("XRANGE", key(run_id), start, "+", "COUNT", _BATCH)
+            entries = _entries(page)
+            found += [Told.by(entry.name, entry.frame) for entry in entries if not entry.name.endswith(".delta")]
+            if len(entries) < _BATCH:
+                return found
+            start = f"({entries[-1].place}"
+
+    async def wait_for_beginning(self, run_id: str, attempt: int) -> bool:
         """Waits until the log holds something of `attempt`, or of a later one; not for long, for it may have been lost.
+
+        Gives whether it does.
 
         A worker can come by a run between the commit that queued it and the events that tell so. Were it to write
         first, those would be refused as too late, and streams would lack their beginning.
         """
         try:
             async with asyncio.timeout(_PATIENCE):
-                await self._redis.execute_command(
+                answer = await self._redis.execute_command(
                     "XREAD", "COUNT", 1, "BLOCK", _BEGINNING_MS, "STREAMS", key(run_id), f"{attempt}-0"
                 )
         except (RedisError, OSError) as error:
             log.warning("event_log_away", error=str(error) or type(error).__name__)
+            return False
+        return bool(answer)
 
     async def forget(self, run_id: str) -> None:
         """Drops the log of a run whose thread is deleted."""

@@ -4,6 +4,7 @@ Takes ids, never a session: the stream outlives the request's transaction. A rea
 silent the run's row is looked at now and then, and an ended run's stream is finished from its rows.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -14,7 +15,20 @@ from sqlalchemy import select
 
 from app.db.session import DATABASE_AWAY, Sessions, transaction
 from app.errors import APIError
-from app.events import DONE, ENDINGS, KEEP_ALIVE, START, Entry, EventLog, Place, RunEvent, event, frame
+from app.events import (
+    DONE,
+    ENDINGS,
+    KEEP_ALIVE,
+    START,
+    Entry,
+    EventLog,
+    Place,
+    RunEvent,
+    Subscription,
+    Told,
+    event,
+    frame,
+)
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL
 from app.schemas import messages as message_schemas
@@ -56,12 +70,12 @@ async def stream(
     silent, patience = 0.0, _FIRST_PATIENCE
     async with events.subscribe(run_id, after) as subscription:
         while not reader.ended:
-            entries = await subscription.get(patience)
+            entries = await reader.next_entries(subscription, patience)
             patience = min(_PATIENCE, keep_alive)
             if entries:
                 silent = 0.0
                 if reader.lacks_beginning(entries):
-                    yield await reader.beginning()
+                    yield await reader.beginning(entries[0])
                 yield reader.pass_on(entries)
                 continue
             silent += patience
@@ -86,18 +100,27 @@ class _Reader:
         self._run_id = run_id
         self._place = after
         self._log_is_whole = True
-        self._told: set[tuple[str, bytes]] = set()
+        self._told: set[Told] = set()
         self.ended = False
 
     def done(self) -> bytes:
         return b"id: %s\n" % str(self._place).encode() + DONE
 
+    async def next_entries(self, subscription: Subscription, patience: float) -> list[Entry]:
+        """What the log tells next, as `Subscription.get`; nothing more once something is missing in it."""
+        if self._log_is_whole:
+            return await subscription.get(patience)
+        await asyncio.sleep(patience)
+        return []
+
     def lacks_beginning(self, entries: list[Entry]) -> bool:
         """Whether the log, of which these are the first entries, has nothing of the run's creation: Redis was away."""
         return self._place == START and entries[0].place.attempt > 0
 
-    async def beginning(self) -> bytes:
-        """What the log should have told first, from the run's row."""
+    async def beginning(self, first: Entry) -> bytes:
+        """What the log should have told first, from the run's row; `first` is what it has instead."""
+        # Else more is missing than the creation, and the story is told when it is over.
+        self._log_is_whole = first.place == Place(1, 1)
         async with transaction(self._sessions) as session:
             run = await session.get(Run, self._run_id)
             if run is None:
@@ -119,7 +142,7 @@ class _Reader:
             self._place = entry.place
             self.ended = entry.name in ENDINGS
             if not entry.name.endswith(".delta"):
-                self._told.add((entry.name, _object_id(entry.frame)))
+                self._told.add(Told.by(entry.name, entry.frame))
             frames.append(entry.frame)
         return b"".join(frames)
 
@@ -153,7 +176,7 @@ class _Reader:
         frames = []
         for number, item in enumerate(story, _FROM_ROWS):
             place = Place(run.attempt, number)
-            if place > self._place and (item.name, _object_id(item.data)) not in self._told:
+            if place > self._place and Told.by(*item) not in self._told:
                 frames.append(frame(place, *item))
                 self._place = place
         return b"".join(frames)
@@ -162,11 +185,6 @@ class _Reader:
         """Both forms in one object: which of them a client's version understands differs (contract, section 7)."""
         body = error.body()
         return b"event: error\ndata: %s\n\n" % orjson.dumps(body | body["error"])
-
-
-def _object_id(text: bytes) -> bytes:
-    """The id of the object of an event: it comes first in all of them."""
-    return text.partition(b'"id":"')[2].partition(b'"')[0]
 
 
 def _story(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[RunEvent]:

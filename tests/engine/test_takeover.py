@@ -3,14 +3,17 @@
 import signal
 from collections.abc import Callable, Iterator
 
+import httpx2
 import psycopg
 import pytest
 from openai import OpenAI
 from openai.types.beta.threads import Run
 
+from app.events import key
 from tests.api.test_file_search import FOODS, SEARCH, searches, store
 from tests.api.test_functions import TIME, answer
 from tests.api.test_runs import start, texts, wait_until
+from tests.api.test_streaming import read
 from tests.fakes.completion_backend import CompletionBackend
 from tests.fakes.turns import Call, Turn
 from tests.running import Locum, wait_for
@@ -205,3 +208,65 @@ def test_functions_go_on_after_a_change_of_workers(client: OpenAI, locum: Locum,
     locum.stop("worker", signal.SIGKILL)
     locum.start("worker", "worker")
     assert answer(client, run, "noon").status == "completed"
+
+
+def lose_log(locum: Locum, run: Run, first: str) -> None:
+    """Takes the last event `first` out of a run's log, and all behind it."""
+    with locum.redis() as redis:
+        entries = redis.xrange(key(run.id))
+        place = max(number for number, (_, fields) in enumerate(entries) if first.encode() in fields)
+        redis.xdel(key(run.id), *(entry_id for entry_id, _ in entries[place:]))
+
+
+@pytest.mark.parametrize("lost", ["thread.run.in_progress", "thread.run.step.created", "everything"])
+def test_what_a_lost_worker_had_not_told_of_its_turn_is_not_ended(
+    client: OpenAI,
+    http: httpx2.Client,
+    locum: Locum,
+    model: str,
+    script: Script,
+    backend: CompletionBackend,
+    lost: str,
+) -> None:
+    script(Turn(text=["Half", " a word"], hang_after=1), Turn(text="Whole."))
+    run = start(client, model)
+    wait_for_half_a_message(client, run)
+    locum.stop("worker", signal.SIGKILL)
+    if lost == "everything":
+        locum.redis().flushall()
+    else:
+        lose_log(locum, run, lost)
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+    names = [event.name for event in read(http, "GET", f"/threads/{run.thread_id}/runs/{run.id}/events")]
+    assert names[:2] == ["thread.run.created", "thread.run.queued"]
+    assert "thread.message.incomplete" not in names
+    assert names.count("thread.message.completed") == 1
+    assert names[-2:] == ["thread.run.completed", "done"]
+
+
+def test_what_a_lost_worker_had_not_told_of_earlier_turns_is_told_from_the_rows(
+    client: OpenAI,
+    http: httpx2.Client,
+    locum: Locum,
+    model: str,
+    script: Script,
+    backend: CompletionBackend,
+) -> None:
+    script(Turn(tool_calls=[SEARCH]), Turn(text=["Piz", "za."], hang_after=1), Turn(text="Pizza."))
+    assistant = client.beta.assistants.create(
+        model=model,
+        tools=[{"type": "file_search"}],
+        tool_resources={"file_search": {"vector_store_ids": [store(client, foods=FOODS)]}},
+    )
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "What does Ada eat?"}])
+    run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+    wait_for_half_a_message(client, run)
+    locum.stop("worker", signal.SIGKILL)
+    lose_log(locum, run, "thread.run.step.completed")
+    locum.start("worker", "worker")
+    wait_until(client, run, "completed", 20)
+    events = read(http, "GET", f"/threads/{run.thread_id}/runs/{run.id}/events")
+    ended = [event.json()["type"] for event in events if event.name == "thread.run.step.completed"]
+    assert ended == ["tool_calls", "message_creation"]
+    assert [event.name for event in events[-2:]] == ["thread.run.completed", "done"]

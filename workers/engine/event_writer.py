@@ -62,6 +62,10 @@ class RunLog:
         for item in events:
             self._writer.put(_Waiting(self, item))
 
+    def skip(self) -> None:
+        """Leaves a number out: what came before this attempt is missing in the log, and a reader is to see that."""
+        self.number += 1
+
     def append_text(self, before: bytes, text: str, after: bytes) -> None:
         """Appends a message delta whose JSON is `before`, the JSON string of `text`, `after`.
 

@@ -11,7 +11,6 @@ import contextlib
 from typing import Any, Final
 
 import structlog
-from redis.exceptions import RedisError
 
 from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
@@ -25,7 +24,7 @@ from app.services import run_claims, run_rows, run_status, run_steps
 from app.services.run_claims import Claim
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
-from workers.engine import attachments, history, request
+from workers.engine import attachments, history, request, takeovers
 from workers.engine.drafts import call_delta
 from workers.engine.history import Past, ThreadMessage
 from workers.engine.hosted_calls import HostedCalls, is_open
@@ -83,12 +82,10 @@ class Execution:
     async def _work_and_close(self, *, taken_over: bool) -> None:
         try:
             async with self._lease.interruptible():
-                if not taken_over:
-                    await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
-                if not taken_over or await self._is_untold():
-                    self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
                 if taken_over:
-                    await self._discard_unfinished()
+                    await takeovers.go_on(self._process, self._run, self.log)
+                else:
+                    await self._begin()
                 await self._take_turns()
         except Interrupted as interruption:
             await self._interrupted(interruption)
@@ -104,18 +101,11 @@ class Execution:
             log.exception("run_broke")
             await self._fail("server_error", "Sorry, something went wrong.")
 
-    async def _is_untold(self) -> bool:
-        """Whether a lost worker was lost before it could tell that the run has begun."""
-        with contextlib.suppress(RedisError, OSError):
-            last = await self._process.event_log.last_entry(self._run.id)
-            return last is not None and last.name == "thread.run.queued"
-        return False
-
-    async def _discard_unfinished(self) -> None:
-        async with transaction(self._process.sessions) as session:
-            await run_status.hold(session, self._run)
-            dropped = await run_steps.discard_unfinished(session, self._run)
-        self.log.append(*dropped)
+    async def _begin(self) -> None:
+        has_begun = await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
+        if not has_begun and self._run.attempt > 1:
+            self.log.skip()
+        self.log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(self._run)))
 
     async def _take_turns(self) -> None:
         model = await self._process.backends.resolve(self._run.model)
