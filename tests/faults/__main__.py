@@ -18,6 +18,7 @@ from tests.fakes.completion_backend import CompletionBackend
 from tests.faults import times
 from tests.faults.storm import Storm
 from tests.faults.system import run_system
+from tests.watched_streams import Watch
 
 
 def main() -> None:
@@ -31,6 +32,9 @@ def main() -> None:
     print(f"seed {asked.seed}", flush=True)
     begun = time.monotonic()
     wrong: list[str] = []
+    watch = Watch()
+    watch.is_lossy = True
+    watch.put_on()
     has_sandbox = Environment.of(SandboxSettings()).problem() is None
     with (
         _folder(asked.folder) as folder,
@@ -44,7 +48,9 @@ def main() -> None:
         system = opened.enter_context(run_system(folder, backend, has_sandbox=has_sandbox))
         storm = Storm(system, backend, asked.seed, asked.runs)
         wrong += storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
-    print(f"\n{len(storm.cases)} cases, {sum(storm.happened.values())} faults, {time.monotonic() - begun:.0f} s")
+    wrong += watch.taken()
+    counts = f"{len(storm.cases)} cases, {watch.streams} streams, {sum(storm.happened.values())} faults"
+    print(f"\n{counts}, {time.monotonic() - begun:.0f} s")
     for fault, count in storm.happened.most_common():
         print(f"  {count:4}  {fault.replace('_', ' ')}")
     for (kind, status), count in sorted(Counter((case.kind, case.status) for case in storm.cases).items()):
