@@ -87,17 +87,15 @@ class Entry(NamedTuple):
     name: str
     frame: bytes
 
+    @property
+    def event(self) -> RunEvent:
+        """The event by itself."""
+        return RunEvent(self.name, self.frame.partition(b"\ndata: ")[2].rstrip(b"\n"))
 
-class Told(NamedTuple):
-    """What a log tells of an object: the event's name, and the object's id."""
 
-    name: str
-    object_id: bytes
-
-    @classmethod
-    def by(cls, name: str, text: bytes) -> "Told":
-        """By an event, whose payload or whole frame is `text`: in all of them the object's id comes first."""
-        return cls(name, text.partition(b'"id":"')[2].partition(b'"')[0])
+def object_id(data: bytes) -> bytes:
+    """The id of the object that an event's payload is, or is about: it comes first in all of them."""
+    return data.partition(b'"id":"')[2].partition(b'"')[0]
 
 
 def event(name: str, payload: BaseModel) -> RunEvent:
@@ -194,15 +192,15 @@ class EventLog:
             answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
         return _entries(answer)[0] if answer else None
 
-    async def told(self, run_id: str) -> list[Told]:
+    async def read(self, run_id: str) -> list[RunEvent]:
         """What a run's log tells, in order and without its deltas. Raises redis.exceptions.RedisError, OSError."""
-        found: list[Told] = []
+        found: list[RunEvent] = []
         start = "-"
         while True:
             async with asyncio.timeout(_PATIENCE):
                 page = await self._redis.execute_command("XRANGE", key(run_id), start, "+", "COUNT", _BATCH)
             entries = _entries(page)
-            found += [Told.by(entry.name, entry.frame) for entry in entries if not entry.name.endswith(".delta")]
+            found += [entry.event for entry in entries if not entry.name.endswith(".delta")]
             if len(entries) < _BATCH:
                 return found
             start = f"({entries[-1].place}"

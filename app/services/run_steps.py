@@ -1,7 +1,5 @@
 """Run steps: what the workers write, and what clients read."""
 
-from typing import Final
-
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,10 +10,8 @@ from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import messages as message_schemas
-from app.schemas import run_steps as step_schemas
 from app.services import threads
-
-_NO_TEXT: Final[Json] = {"type": "text", "text": {"value": "", "annotations": []}}
+from app.services.told import NO_TEXT
 
 
 def new_step(run: Run, turn: int, step_details: Json) -> RunStep:
@@ -82,41 +78,27 @@ def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
 
 
 def message_incomplete(message: Message) -> RunEvent:
-    """The event of a message that is left as it is.
-
-    What a lost worker told of it is not in its row; but the official client looks up the part that the last delta was
-    about, and breaks where there is none.
-    """
+    """The event of a message that is left as it is. What a lost worker told of it is not in its row."""
     shown = message_schemas.Message.model_validate(message)
     if not shown.content:
-        shown = shown.model_copy(update={"content": [_NO_TEXT]})
+        shown = shown.model_copy(update={"content": [NO_TEXT]})
     return event("thread.message.incomplete", shown)
 
 
-async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunEvent]:
+async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunStep]:
     """Drops the turn whose model call a lost worker left half done: its steps and its message, to be done anew.
 
     A turn whose usage is known is not half done: only its tool calls are still to be answered.
 
-    Gives the events that tell readers of the stream that what they saw of it is over. The rows are gone, so that a
-    client that reads the thread finds each message once.
+    The rows are gone, so that a client that reads the thread finds each message once. Gives the steps that stay.
     """
     steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
     unfinished = {step.turn for step in steps if step.status == "in_progress" and step.usage is None}
-    dropped = [step for step in steps if step.turn in unfinished]
-    events = []
-    for step in dropped:
-        if step.type == "message_creation":
-            message = await session.get(Message, step.step_details["message_creation"]["message_id"])
-            if message is not None:
-                if message.status == "in_progress":
-                    message.status, message.incomplete_at = "incomplete", now()
-                    message.incomplete_details = {"reason": "run_failed"}
-                    events.append(message_incomplete(message))
-                await session.delete(message)
-        if step.status == "in_progress":
-            step.status, step.failed_at = "failed", now()
-            step.last_error = {"code": "server_error", "message": "The worker was lost; this turn is done anew."}
-            events.append(event("thread.run.step.failed", step_schemas.RunStep.model_validate(step)))
-        await session.delete(step)
-    return events
+    for step in steps:
+        if step.turn in unfinished:
+            if step.type == "message_creation":
+                message = await session.get(Message, step.step_details["message_creation"]["message_id"])
+                if message is not None:
+                    await session.delete(message)
+            await session.delete(step)
+    return [step for step in steps if step.turn not in unfinished]

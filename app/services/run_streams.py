@@ -25,15 +25,16 @@ from app.events import (
     Place,
     RunEvent,
     Subscription,
-    Told,
     event,
     frame,
+    object_id,
 )
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
+from app.services.told import Told
 
 log = structlog.get_logger()
 
@@ -43,6 +44,9 @@ _PATIENCE: Final = 2.0
 _FIRST_PATIENCE: Final = 0.2
 #: Events told from the database are numbered from here, above any that a log can hold.
 _FROM_ROWS: Final = 2**32
+#: And from here those that end, before that, what this reader alone has seen begin.
+_OF_DROPPED: Final = 2**31
+_TERMINAL_EVENTS: Final = ENDINGS - {"thread.run.requires_action"}
 #: What a run had not come to when it was queued.
 _AS_CREATED: Final[dict[str, str | None]] = {
     "status": "queued",
@@ -100,7 +104,8 @@ class _Reader:
         self._run_id = run_id
         self._place = after
         self._log_is_whole = True
-        self._told: set[Told] = set()
+        self._told = Told()
+        self._is_from_start = after == START
         self.ended = False
 
     def done(self) -> bytes:
@@ -136,15 +141,29 @@ class _Reader:
         """The frames of `entries`, as far as none is missing before them."""
         frames = []
         for entry in entries:
-            if not self._log_is_whole or not entry.place.follows(self._place):
-                self._log_is_whole = False
+            self._log_is_whole = self._log_is_whole and self._can_be_next(entry)
+            if not self._log_is_whole:
                 break
             self._place = entry.place
             self.ended = entry.name in ENDINGS
             if not entry.name.endswith(".delta"):
-                self._told.add(Told.by(entry.name, entry.frame))
+                self._told.take(entry.event)
             frames.append(entry.frame)
         return b"".join(frames)
+
+    def _can_be_next(self, entry: Entry) -> bool:
+        """Whether nothing is missing before `entry`.
+
+        Where an attempt follows another the numbers do not tell; but nothing that was not begun ends, and a run does
+        not end before what is in it.
+        """
+        if not entry.place.follows(self._place):
+            return False
+        if entry.name in _TERMINAL_EVENTS:
+            return not self._told.is_open
+        if entry.name.endswith(".delta") or not self._is_from_start:
+            return True
+        return self._told.knows_object_of(entry.event)
 
     async def look_at_rows(self) -> bytes:
         """What the rows tell that the log did not: the rest of a run that has ended, else nothing."""
@@ -173,10 +192,16 @@ class _Reader:
         return last if last is not None and last.name in ENDINGS and last.place >= self._place else None
 
     def _tell(self, run: Run, story: list[RunEvent]) -> bytes:
+        """The frames of what is new to this reader in `story`, the rows' events, and before that of what is not there.
+
+        A reader of these who is cut off goes on behind the same numbers.
+        """
+        kept = {object_id(item.data).decode() for item in story}
+        numbered = [*enumerate(self._told.end_dropped(kept), _OF_DROPPED), *enumerate(story, _FROM_ROWS)]
         frames = []
-        for number, item in enumerate(story, _FROM_ROWS):
+        for number, item in numbered:
             place = Place(run.attempt, number)
-            if place > self._place and Told.by(*item) not in self._told:
+            if place > self._place and not self._told.has(item):
                 frames.append(frame(place, *item))
                 self._place = place
         return b"".join(frames)

@@ -210,6 +210,12 @@ def test_functions_go_on_after_a_change_of_workers(client: OpenAI, locum: Locum,
     assert answer(client, run, "noon").status == "completed"
 
 
+def wait_for_event(locum: Locum, run: Run, name: str) -> None:
+    """Returns when the run's log has the event."""
+    with locum.redis() as redis:
+        wait_for(lambda: any(name.encode() in fields for _, fields in redis.xrange(key(run.id))), name)
+
+
 def lose_log(locum: Locum, run: Run, first: str) -> None:
     """Takes the last event `first` out of a run's log, and all behind it."""
     with locum.redis() as redis:
@@ -230,7 +236,7 @@ def test_what_a_lost_worker_had_not_told_of_its_turn_is_not_ended(
 ) -> None:
     script(Turn(text=["Half", " a word"], hang_after=1), Turn(text="Whole."))
     run = start(client, model)
-    wait_for_half_a_message(client, run)
+    wait_for_event(locum, run, "thread.message.delta")
     locum.stop("worker", signal.SIGKILL)
     if lost == "everything":
         locum.redis().flushall()
@@ -261,7 +267,7 @@ def test_what_a_lost_worker_had_not_told_of_earlier_turns_is_told_from_the_rows(
     )
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "What does Ada eat?"}])
     run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
-    wait_for_half_a_message(client, run)
+    wait_for_event(locum, run, "thread.message.delta")
     locum.stop("worker", signal.SIGKILL)
     lose_log(locum, run, "thread.run.step.completed")
     locum.start("worker", "worker")
@@ -270,3 +276,30 @@ def test_what_a_lost_worker_had_not_told_of_earlier_turns_is_told_from_the_rows(
     ended = [event.json()["type"] for event in events if event.name == "thread.run.step.completed"]
     assert ended == ["tool_calls", "message_creation"]
     assert [event.name for event in events[-2:]] == ["thread.run.completed", "done"]
+
+
+@pytest.mark.parametrize("ending", ["completed", "expired"])
+def test_a_turn_that_was_dropped_by_a_worker_that_could_not_tell_is_ended_for_who_saw_it(
+    client: OpenAI,
+    http: httpx2.Client,
+    locum: Locum,
+    model: str,
+    script: Script,
+    backend: CompletionBackend,
+    database: psycopg.Connection,
+    ending: str,
+) -> None:
+    script(Turn(text=["Half", " a word"], hang_after=1), Turn(text="Whole."))
+    run = start(client, model)
+    wait_for_event(locum, run, "thread.message.delta")
+    locum.stop("worker", signal.SIGKILL)
+    database.execute("DELETE FROM run_steps WHERE run_id = %s", [run.id])
+    database.execute("DELETE FROM messages WHERE run_id = %s", [run.id])
+    if ending == "expired":
+        database.execute("UPDATE runs SET expires_at = now() WHERE id = %s", [run.id])
+    locum.start("worker", "worker")
+    wait_until(client, run, ending, 20)
+    names = [event.name for event in read(http, "GET", f"/threads/{run.thread_id}/runs/{run.id}/events")]
+    half = names.index("thread.message.incomplete")
+    assert names[half + 1] == "thread.run.step.failed"
+    assert names[-2:] == [f"thread.run.{ending}", "done"]

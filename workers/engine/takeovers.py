@@ -3,16 +3,14 @@
 The lost worker stored before it told, and what it had not yet written to the log is gone with it.
 """
 
-from collections.abc import Iterable
-
 from redis.exceptions import RedisError
-from sqlalchemy import select
 
 from app.db.session import transaction
-from app.events import RunEvent, Told, event
-from app.models import Run, RunStep
+from app.events import event
+from app.models import Run
 from app.schemas import runs as run_schemas
 from app.services import run_status, run_steps
+from app.services.told import Told
 from workers.engine.event_writer import RunLog
 from workers.engine.process import WorkerProcess
 
@@ -23,35 +21,22 @@ async def go_on(process: WorkerProcess, run: Run, log: RunLog) -> None:
     Where the log lacks something that stays, its readers are to have it from the rows.
     """
     told = await _told(process, run)
-    if told and told[-1].name == "thread.run.queued":
+    if told.last == "thread.run.queued":
         log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
     async with transaction(process.sessions) as session:
         await run_status.hold(session, run)
-        dropped = await run_steps.discard_unfinished(session, run)
-        kept = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id))).all()
-    known = set(told)
-    if not told or not all(_last_event(step) in known for step in kept):
+        kept = await run_steps.discard_unfinished(session, run)
+    if told.last is None or not all(told.has_told(f"thread.run.step.{step.status}", step.id) for step in kept):
         log.skip()
-    log.append(*_of_what_is_known(dropped, known))
+    log.append(*told.end_dropped({step.id for step in kept}))
 
 
-async def _told(process: WorkerProcess, run: Run) -> list[Told]:
+async def _told(process: WorkerProcess, run: Run) -> Told:
+    """What the log tells; nothing, if it is lost or away."""
+    told = Told()
     try:
-        return await process.event_log.told(run.id)
+        for item in await process.event_log.read(run.id):
+            told.take(item)
     except (RedisError, OSError):
-        return []
-
-
-def _last_event(step: RunStep) -> Told:
-    """What a log has told last of a step, if it has told all."""
-    return Told(f"thread.run.step.{step.status}", step.id.encode())
-
-
-def _of_what_is_known(events: Iterable[RunEvent], known: set[Told]) -> list[RunEvent]:
-    """Those about objects whose creation was told."""
-    kept = []
-    for item in events:
-        made = Told.by(f"{item.name.rpartition('.')[0]}.created", item.data)
-        if made in known:
-            kept.append(item)
-    return kept
+        return Told()
+    return told
