@@ -129,11 +129,22 @@ class SandboxSession:
         return [SandboxFile(**entry) for entry in answer["files"]]
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, size: int | None = None) -> SandboxFile:
-        """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent."""
+        """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent.
+
+        What `data` raises comes out as it is.
+        """
         if isinstance(data, bytes):
             size, data = len(data), _once(data)
         headers = {} if size is None else {"Content-Length": str(size)}
-        answer = await self._client.call("PUT", self._path(path), data=data, headers=headers, expect100=True)
+        source = _Source(data)
+        try:
+            answer = await self._client.call(
+                "PUT", self._path(path), data=source.pieces(), headers=headers, expect100=True
+            )
+        except SandboxFailure:
+            if source.error is not None:
+                raise source.error from None
+            raise
         return SandboxFile(**answer)
 
     async def get(self, path: str) -> AsyncIterator[bytes]:
@@ -161,6 +172,22 @@ class SandboxSession:
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
+
+
+class _Source:
+    """What is to be sent, and why it broke off: to aiohttp that looks like a broken connection."""
+
+    def __init__(self, data: AsyncIterable[bytes]) -> None:
+        self._data = data
+        self.error: Exception | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._data:
+                yield piece
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class _Missing(SandboxFailure):

@@ -5,6 +5,8 @@ import io
 import json
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -27,6 +29,7 @@ from tests.running import Locum, wait_for
 Script = Callable[..., None]
 
 CODE: Any = {"type": "code_interpreter"}
+QUESTION: Any = {"role": "user", "content": "Compute."}
 
 
 def code(text: str) -> Call:
@@ -56,7 +59,7 @@ async def test_a_host_with_another_token_is_told(locum: Locum) -> None:
 
 def ask(client: OpenAI, model: str, tools: Any = (CODE,), **options: Any) -> Run:
     """A run of an assistant with the code interpreter, polled until it ends or pauses."""
-    thread = options.pop("thread", {"messages": [{"role": "user", "content": "Compute."}]})
+    thread = options.pop("thread", {"messages": [QUESTION]})
     resources = options.pop("tool_resources", None)
     assistant = client.beta.assistants.create(model=model, tools=tools, tool_resources=resources)
     return client.beta.threads.create_and_run_poll(assistant_id=assistant.id, thread=thread, **options)
@@ -143,6 +146,68 @@ def test_a_file_that_is_written_is_linked(client: OpenAI, model: str, script: Sc
     content = client.files.content(annotation.file_path.file_id).read()
     sheet = openpyxl.load_workbook(io.BytesIO(content))["Sheet1"]
     assert list(sheet.values) == [("a",), (1,), (2,)]
+
+
+@contextmanager
+def storage_away(locum: Locum) -> Iterator[None]:
+    """Where the files are is no folder for the block."""
+    folder = Path(locum.environment["LOCUM_DATA_DIR"], "files")
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()
+    try:
+        yield
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+
+
+def test_a_storage_that_is_away_for_a_moment_is_waited_for(
+    client: OpenAI, locum: Locum, model: str, script: Script
+) -> None:
+    table = client.files.create(file=("table.csv", b"1,2"), purpose="assistants")
+    copy = "import shutil\nprint(shutil.copy('/mnt/data/table.csv', '/mnt/data/copy.csv'))"
+    script(Turn(tool_calls=[code(copy)]), Turn(text="[Here](sandbox:/mnt/data/copy.csv)."))
+    assistant = client.beta.assistants.create(
+        model=model, tools=[CODE], tool_resources={"code_interpreter": {"file_ids": [table.id]}}
+    )
+    log = locum.logs / "worker.log"
+    seen = log.stat().st_size
+    with storage_away(locum):
+        run = client.beta.threads.create_and_run(assistant_id=assistant.id, thread={"messages": [QUESTION]})
+        wait_for(lambda: b"storage_away" in log.read_bytes()[seen:], "the worker to miss the storage")
+    run = client.beta.threads.runs.poll(run.id, thread_id=run.thread_id)
+    assert run.status == "completed", run.last_error
+    assert logs(calls(client, run)[0]) == "/mnt/data/copy.csv\n"
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    (annotation,) = part.text.annotations
+    assert annotation.type == "file_path"
+    assert client.files.content(annotation.file_path.file_id).read() == b"1,2"
+
+
+def test_a_storage_that_stays_away_is_told(
+    client: OpenAI, locum: Locum, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    write = "for name in 'ab': open(f'/mnt/data/{name}.txt', 'w').write(name)"
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 4, 9])\nplt.show()"
+    script(Turn(tool_calls=[code(f"{write}\nprint('written')\n{plot}")]), Turn(text="Sorry."))
+    with storage_away(locum):
+        run = ask(client, model)
+    assert run.status == "completed", run.last_error
+    text = logs(calls(client, run)[0])
+    for lost in ("image.png", "a.txt", "b.txt"):
+        assert f"{lost} could not be kept. The file storage of this server cannot be used right now." in text
+    assert "written" in text
+    assert "a.txt could not be kept" in told(backend, model)
+
+
+def test_code_whose_files_cannot_be_read_is_not_run(client: OpenAI, locum: Locum, model: str, script: Script) -> None:
+    table = client.files.create(file=("table.csv", b"1,2"), purpose="assistants")
+    script(Turn(tool_calls=[code("print('ran')")]), Turn(text="Sorry."))
+    with storage_away(locum):
+        run = ask(client, model, tool_resources={"code_interpreter": {"file_ids": [table.id]}})
+    assert run.status == "completed", run.last_error
+    assert logs(calls(client, run)[0]).startswith("The code could not be run: its files cannot be read.")
 
 
 def test_files_are_there_by_id_and_by_name(

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from app.models import File, Run
 from app.pagination import scoped
 from app.services import files
 from app.storage.base import BytesMissing
+from app.storage.patience import patiently
 from workers.engine.context import StoredMessage
 from workers.engine.history import ThreadMessage
 from workers.engine.process import WorkerProcess
@@ -68,12 +70,16 @@ async def _images(
             if file is None or file.id in urls or file.bytes > left:
                 continue
             try:
-                data = b"".join([piece async for piece in files.read(process.storage, file)])
+                data = await patiently(partial(_bytes, process, file))
             except BytesMissing:
                 continue
             left -= len(data)
             urls[file.id] = f"data:{_media_type(data)};base64,{base64.b64encode(data).decode()}"
     return urls
+
+
+async def _bytes(process: WorkerProcess, file: File) -> bytes:
+    return b"".join([piece async for piece in files.read(process.storage, file)])
 
 
 def _media_type(data: bytes) -> str:

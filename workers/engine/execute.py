@@ -24,6 +24,7 @@ from app.services import run_claims, run_rows, run_status, run_steps
 from app.services.run_claims import Claim
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
+from app.storage.base import StorageAway
 from workers.engine import attachments, history, request, takeovers
 from workers.engine.drafts import call_delta
 from workers.engine.history import Past, ThreadMessage
@@ -91,6 +92,8 @@ class Execution:
             await self._interrupted(interruption)
         except BackendFailure as failure:
             await self._fail(failure.code, failure.message)
+        except StorageAway as away:
+            await self._fail("server_error", away.message)
         except request.BudgetSpent as spent:
             await self._end("incomplete", incomplete_details={"reason": spent.reason})
         except ExceptionGroup as group:  # of tool calls side by side

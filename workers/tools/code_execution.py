@@ -1,6 +1,7 @@
 """One execution of a model's code in the sandbox: its files put there, its outputs and new files brought back."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -8,7 +9,8 @@ import structlog
 from app.db.base import Json
 from app.models import File
 from app.services import files
-from app.storage.base import BytesMissing
+from app.storage.base import BytesMissing, StorageAway
+from app.storage.patience import patiently
 from sandbox.protocol import CodeError, Done, Event, Image, Started, Text
 from workers.sandbox import SandboxClient, SandboxFailure, SandboxFile, SandboxSession
 from workers.tools.base import MOST_STARTS, STARTS, ToolContext
@@ -57,6 +59,8 @@ async def execute(call: Json, context: ToolContext, sandbox: SandboxClient, name
     except SandboxFailure as failure:
         log.warning("sandbox_failed", run_id=context.run.id, code=failure.code, error=str(failure))
         outcome.add_text(f"The code could not be run to its end. {failure}", for_client=True)
+    except StorageAway as away:
+        outcome.add_text(f"The code could not be run: its files cannot be read. {away.message}", for_client=True)
     return outcome.finished(call)
 
 
@@ -78,13 +82,17 @@ async def _mount(session: SandboxSession, context: ToolContext, named: Mapping[s
     missing = [(name, file) for name, file in named.items() if file.id not in there]
     for _, file in missing:
         try:
-            await session.put(file.id, files.read(context.storage, file), file.bytes)
+            await patiently(partial(_put, session, context, file))
         except BytesMissing:
             log.warning("bytes_missing", file_id=file.id)
     if missing:
         links = [(file.id, name) for name, file in missing]
         async for _event in session.execute(_LINK.format(links=links, folder=_FOLDER)):
             pass
+
+
+async def _put(session: SandboxSession, context: ToolContext, file: File) -> None:
+    await session.put(file.id, files.read(context.storage, file), file.bytes)
 
 
 class _Outcome:
@@ -95,6 +103,8 @@ class _Outcome:
         self._outputs: list[Json] = []
         self._told: list[str] = []
         self._files: list[Json] = []
+        #: With a storage that is away, once for all files.
+        self._is_patient = True
 
     async def take(self, event: Event) -> None:
         """Takes an event of the execution."""
@@ -123,7 +133,9 @@ class _Outcome:
 
     async def _add_image(self, media_type: str, data: bytes) -> None:
         ending = _MEDIA_ENDINGS.get(media_type, "bin")
-        file = await self._store(f"image.{ending}", _pieces(data))
+        file = await self._store(f"image.{ending}", lambda: _pieces(data))
+        if file is None:
+            return
         self._outputs.append({"type": "image", "image": {"file_id": file.id}})
         self._told.append("\n(An image, which the user sees with your answer.)\n")
 
@@ -133,17 +145,29 @@ class _Outcome:
         for file in sorted(written, key=lambda file: file.modified)[:_MOST_FILES]:
             if file.size > limit or not file.size:
                 continue
-            stored = await self._store(file.path.rpartition("/")[2], session.get(file.path))
-            self._files.append({"path": f"{_FOLDER}/{file.path}", "file_id": stored.id})
+            stored = await self._store(file.path.rpartition("/")[2], partial(session.get, file.path))
+            if stored is not None:
+                self._files.append({"path": f"{_FOLDER}/{file.path}", "file_id": stored.id})
         if self._files:
             links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
             self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
 
-    async def _store(self, filename: str, data: AsyncIterator[bytes]) -> File:
+    async def _store(self, filename: str, data: Callable[[], AsyncIterator[bytes]]) -> File | None:
+        """The new file; None, and words for all, if there is no room for it or the storage is away."""
         context = self._context
-        return await files.store(
-            context.sessions, context.storage, context.run.project_id, filename=filename, purpose=_PURPOSE, data=data
-        )
+        project_id = context.run.project_id
+
+        async def store() -> File:
+            return await files.store(
+                context.sessions, context.storage, project_id, filename=filename, purpose=_PURPOSE, data=data()
+            )
+
+        try:
+            return await (patiently(store) if self._is_patient else store())
+        except StorageAway as away:
+            self._is_patient = False
+            self.add_text(f"\n{filename} could not be kept. {away.message}\n", for_client=True)
+            return None
 
     def finished(self, call: Json) -> Json:
         """The stored call with all of it."""
