@@ -1,6 +1,8 @@
 """`locum import` and `locum export`: what an application saved of the hosted API goes on as if it had always been
 here."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,52 @@ def test_what_is_listed_can_be_deleted_on_the_way(
         deleted.append(assistant.id)
     in_order = sorted(range(7), key=lambda number: (objects[number]["created_at"], number), reverse=True)
     assert deleted == [mine.id, *(objects[number]["id"] for number in in_order)]
+
+
+def test_an_import_that_is_killed_is_run_again(
+    locum: Locum, owner: tuple[str, OpenAI], database: psycopg.Connection, model: str, tmp_path: Path
+) -> None:
+    """Killed while it waits for a row that somebody else has in hand: the first packs are there, the last is not."""
+    project, client = owner
+    shops = [Shop(model) for _ in range(3)]
+    talk = [
+        {**shop._messages()[0], "id": f"msg_{number:04}{shop.thread[7:]}", "attachments": []}
+        for shop in shops
+        for number in range(1500)
+    ]
+    for shop in shops:
+        path = shop.save(tmp_path)
+    write(path, [*(item for shop in shops for item in shop.objects()), *talk])
+    last = shops[-1].thread
+    with psycopg.connect(locum.database_url) as other:
+        other.execute(
+            "INSERT INTO threads (id, project_id, created_at, metadata, tool_resources)"
+            " VALUES (%s, %s, now(), '{}', '{}')",
+            [last, project],
+        )
+        importing = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "import", str(path), "--project", project],
+            env=locum.environment,
+            stdout=subprocess.DEVNULL,
+        )
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        mine = other.info.backend_pid
+        try:
+            wait_for(lambda: database.execute(waits, [mine]).fetchone() == (1,), "the import to wait", 60)
+        finally:
+            importing.kill()
+            importing.wait()
+        other.rollback()
+    assert client.beta.threads.retrieve(shops[0].thread).id == shops[0].thread
+    with pytest.raises(NotFoundError):
+        client.beta.threads.retrieve(last)
+    said = table(_imported(locum, project, path))
+    new, known = said["thread.message"]
+    assert new
+    assert known
+    assert new + known == len(talk) + sum(len(shop.messages) for shop in shops)
+    exported = _by_id(_exported(locum, project, tmp_path / "out.jsonl"))
+    assert exported.keys() == {key for shop in shops for key in _by_id(shop.objects())} | _by_id(talk).keys()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out.files").iterdir()} == {
+        name: data for shop in shops for name, data in shop.contents.items()
+    }
