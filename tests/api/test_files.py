@@ -451,7 +451,9 @@ def test_a_client_who_leaves_a_download_leaves_no_open_file(locum: Locum, client
         return any(file_id in opened.path for opened in process.open_files())
 
     with http.stream("GET", f"/files/{file_id}/content") as answer:
-        next(answer.iter_bytes(1024))
+        # Held until it has been looked: what reads an answer closes it when it goes.
+        pieces = answer.iter_bytes(1024)
+        next(pieces)
         assert is_open()
     wait_for(lambda: not is_open(), "the file to be closed")
     client.files.delete(file_id)

@@ -342,12 +342,25 @@ def start(client: OpenAI, model: str, **options: Any) -> Run:
     return run
 
 
+def start_and_hear(client: OpenAI, model: str, text: str) -> Run:
+    """A run that is under way, once its stream has said `text`."""
+    assistant = client.beta.assistants.create(model=model)
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "Hi"}])
+    said = ""
+    with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
+        for piece in stream.text_deltas:
+            said += piece
+            if said == text:
+                break
+        assert stream.current_run is not None
+        return stream.current_run
+
+
 def test_a_run_at_work_is_cancelled_within_a_second_and_keeps_what_it_wrote(
     client: OpenAI, model: str, script: Script, backend: CompletionBackend
 ) -> None:
     script(Turn(text=["Some", " words", " never"], hang_after=2))
-    run = start(client, model)
-    backend.wait_until_hanging(model)
+    run = start_and_hear(client, model, "Some words")
     cancelling = client.beta.threads.runs.cancel(run.id, thread_id=run.thread_id)
     assert cancelling.status == "cancelling"
     assert cancelling.cancelled_at is None
