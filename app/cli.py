@@ -1,31 +1,21 @@
-"""The command `locum`. What the commands do lives in app.embedded, app.services and app.main."""
+"""The command `locum`. What the commands do lives in app.embedded, app.transfer and app.main.
+
+Each command loads what it needs, and no other's libraries: `locum worker` and `locum sandbox` are started often.
+"""
+# ruff: noqa: PLC0415
 
 import asyncio
 import os
-import re
 import signal
 import sys
-import tomllib
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import migrate as migrations
-from app.db.session import create_engine, create_sessions, transaction
-from app.embedded.connect import with_running_stack
-from app.embedded.errors import CannotStart, reason
-from app.services import projects
-from app.settings import MissingSetting, SandboxSettings, Settings
-from app.telemetry import configure_logging, without_secrets
-
-Result = TypeVar("Result")
+from app.settings import SandboxSettings, Settings
+from app.worker_kinds import WorkerKind, worker_command
 
 #: How long answers that are under way may take to end when the API is stopped; clients take up a cut stream again.
 _API_STOP_SECONDS: Final = 5
@@ -61,7 +51,8 @@ def up(
 ) -> None:
     """Start Locum with all it needs: Postgres, Redis, workers, the API, and small local models. What
     LOCUM_DATABASE_URL, LOCUM_REDIS_URL, LOCUM_BACKEND_URL or LOCUM_EMBEDDINGS_URL name is used instead of started."""
-    from app.embedded.up import up as start  # noqa: PLC0415 - each command loads what it needs
+    from app.embedded.up import up as start
+    from app.telemetry import configure_logging
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
     configure_logging(settings)
@@ -71,9 +62,10 @@ def up(
 @app.command()
 def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone (one process). Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from app.main import create_app  # noqa: PLC0415
+    from app.main import create_app
+    from app.telemetry import configure_logging
 
     settings = _connected(_settings(host=host, port=port))
     configure_logging(settings)
@@ -101,13 +93,9 @@ def api(host: Host = None, port: Port = None) -> None:
 
 @app.command()
 def worker(
-    queue: Annotated[
-        Literal["runs", "ingestion"], typer.Option(help="What it works on: runs, or new files of vector stores.")
-    ] = "runs",
+    queue: Annotated[WorkerKind, typer.Option(help="What it works on: runs, or new files of vector stores.")] = "runs",
 ) -> None:
     """Run one worker process. Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
-    from app.embedded.processes import worker_command  # noqa: PLC0415
-
     command = worker_command(_connected(_settings()), queue)
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
 
@@ -119,7 +107,7 @@ def embeddings(
 ) -> None:
     """Serve the small embedding model that Locum brings along, for LOCUM_EMBEDDINGS_URL=http://host:port/v1 and
     LOCUM_EMBEDDINGS_MODEL=all-minilm-l6-v2."""
-    from app.embedded.local_embeddings import serve  # noqa: PLC0415
+    from app.embedded.local_embeddings import serve
 
     serve(host, port)
 
@@ -128,8 +116,9 @@ def embeddings(
 def sandbox() -> None:
     """Run the sandbox host, in which the code of models runs. Needs LOCUM_SANDBOX_TOKEN, and `locum sandbox-setup`
     or an image for Docker before."""
-    from sandbox.errors import CannotLaunch  # noqa: PLC0415
-    from sandbox.main import serve  # noqa: PLC0415
+    from app.telemetry import configure_logging
+    from sandbox.errors import CannotLaunch
+    from sandbox.main import serve
 
     settings = SandboxSettings()
     configure_logging(settings)
@@ -142,8 +131,8 @@ def sandbox() -> None:
 @app.command("sandbox-setup")
 def sandbox_setup() -> None:
     """Make the Python environment that code in the sandbox runs in, apart from Locum's own."""
-    from sandbox.environment import Environment  # noqa: PLC0415
-    from sandbox.errors import CannotLaunch  # noqa: PLC0415
+    from sandbox.environment import Environment
+    from sandbox.errors import CannotLaunch
 
     try:
         Environment.of(SandboxSettings()).make(typer.echo)
@@ -154,19 +143,20 @@ def sandbox_setup() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's tables. Several may be started at once: one does it, the others wait."""
-    settings = with_running_stack(_settings())
-    asyncio.run(migrations.upgrade(settings))
-    typer.echo(f"The database is at {migrations.head()}.")
+    from app.db.migrate import head, upgrade
+
+    asyncio.run(upgrade(_found()))
+    typer.echo(f"The database is at {head()}.")
 
 
 @app.command()
 def doctor(data_dir: DataDir = None) -> None:
     """Look at each part that Locum needs and say what is wrong; status 1 if anything is."""
-    from app.embedded.doctor import examine  # noqa: PLC0415
+    from app.embedded.doctor import examine
 
     async def print_findings() -> bool:
         well = True
-        async for finding in examine(with_running_stack(_settings(data_dir=data_dir))):
+        async for finding in examine(_found(data_dir=data_dir)):
             typer.echo(str(finding))
             well = well and finding.ok
         return well
@@ -185,26 +175,18 @@ def create_key(
 ) -> None:
     """Make an API key and print it. It is not shown again."""
 
-    async def create(session: AsyncSession) -> str:
-        owner = await projects.find_project(session, project) or await projects.create_project(session, project)
-        _, key = await projects.create_key(session, owner.id, name)
-        return key
+    from app.embedded import keys as made
 
-    typer.echo(_in_database(create))
+    typer.echo(asyncio.run(made.create(_found(), project, name)))
 
 
 @keys.command("list")
 def list_keys(project: Project = None) -> None:
     """List the keys: id, what can be shown of it, project, name, state."""
 
-    async def find(session: AsyncSession) -> list[str]:
-        owner = None if project is None else await _existing(session, project)
-        return [
-            f"{key.id}  {key.hint:<17}  {owner.name}  {key.name}  {'revoked' if key.revoked_at else 'active'}"
-            for key, owner in await projects.list_keys(session, owner)
-        ]
+    from app.embedded import keys as made
 
-    for line in _in_database(find):
+    for line in asyncio.run(made.lines(_found(), project)):
         typer.echo(line)
 
 
@@ -214,10 +196,9 @@ def revoke_key(
 ) -> None:
     """End a key. Requests with it are refused from now on."""
 
-    async def revoke(session: AsyncSession) -> bool:
-        return await projects.revoke_key(session, key_id)
+    from app.embedded import keys as made
 
-    if not _in_database(revoke):
+    if not asyncio.run(made.revoke(_found(), key_id)):
         _fail(f"there is no active key {key_id}")
 
 
@@ -237,11 +218,10 @@ def import_(
 ) -> None:
     """Import assistants, threads, messages, runs, files and vector stores under the ids that they have. All lines are
     read before anything is imported; what is there already stays as it is. See docs/migrating.md."""
-    from app.transfer import command  # noqa: PLC0415
+    from app.transfer import command
 
-    settings = with_running_stack(_settings())
     _transfer(
-        command.import_dump(settings, source, files=files, project=project, newest_first=newest_first, say=typer.echo)
+        command.import_dump(_found(), source, files=files, project=project, newest_first=newest_first, say=typer.echo)
     )
 
 
@@ -256,14 +236,12 @@ def export(
 ) -> None:
     """Write all objects of a project as lines of JSON, and the contents of its files beside, as `locum import` reads
     them."""
-    from app.transfer import command  # noqa: PLC0415
-
-    settings = with_running_stack(_settings())
+    from app.transfer import command
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    _transfer(command.export_dump(settings, target, files=files, project=project, say=say))
+    _transfer(command.export_dump(_found(), target, files=files, project=project, say=say))
 
 
 @app.command()
@@ -285,22 +263,19 @@ def prune(
 ) -> None:
     """Delete what nobody uses any more: idle threads, expired vector stores, files that nothing refers to. Where the
     settings are set, this happens every hour by itself. See docs/retention.md."""
-    from app.embedded.prune import prune as start  # noqa: PLC0415
+    from app.embedded.prune import prune as start
 
-    settings = with_running_stack(
-        _settings(
-            prune_threads_days=threads_days,
-            prune_vector_stores_days=vector_stores_days,
-            prune_files_days=files_days,
-        )
+    settings = _found(
+        prune_threads_days=threads_days,
+        prune_vector_stores_days=vector_stores_days,
+        prune_files_days=files_days,
     )
-    found = None if project is None else _in_database(partial(_existing, project=project))
-    for line in asyncio.run(start(settings, found, dry_run=dry_run)):
+    for line in asyncio.run(start(settings, project, dry_run=dry_run)):
         typer.echo(line)
 
 
 def _transfer(work: Coroutine[Any, Any, None]) -> None:
-    from app.transfer.command import TransferError  # noqa: PLC0415
+    from app.transfer.command import TransferError
 
     try:
         asyncio.run(work)
@@ -308,30 +283,16 @@ def _transfer(work: Coroutine[Any, Any, None]) -> None:
         _fail(*error.lines)
 
 
-async def _existing(session: AsyncSession, project: str) -> str:
-    found = await projects.find_project(session, project)
-    if found is None:
-        _fail(f"there is no project {project}")
-    return found.id
-
-
-def _in_database(work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-    """Does `work` in one transaction on the database of the settings."""
-
-    async def run() -> Result:
-        engine = create_engine(with_running_stack(_settings()))
-        try:
-            async with transaction(create_sessions(engine)) as session:
-                return await work(session)
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(run())
-
-
 def _settings(**options: Any) -> Settings:
     """The settings, with what was given on the command line over the rest."""
     return Settings(**{name: value for name, value in options.items() if value is not None})
+
+
+def _found(**options: Any) -> Settings:
+    """The settings, with the servers of a running `locum up` where they name none."""
+    from app.embedded.connect import with_running_stack
+
+    return with_running_stack(_settings(**options))
 
 
 def _connected(settings: Settings) -> Settings:
@@ -340,24 +301,9 @@ def _connected(settings: Settings) -> Settings:
     return settings
 
 
-def _wrong_settings(error: ValidationError) -> list[str]:
-    """One line for each setting that is wrong, without its value, which may be a secret."""
-    lines = []
-    for one in error.errors(include_input=False, include_url=False):
-        name, *rest = map(str, one["loc"])
-        what = "there is no such setting" if one["type"] == "extra_forbidden" else one["msg"]
-        path = ".".join([f"LOCUM_{name.upper()}", *rest])
-        lines.append(f"{path}: {what.removeprefix('Value error, ')}")
-    return lines
-
-
-def _unreadable_setting(error: SettingsError) -> str:
-    """The line for a variable that should hold JSON; the error names it in quotes."""
-    name = re.search(r'"(\w+)"', str(error))
-    return f"LOCUM_{name[1].upper()}: not JSON ({error.__cause__})" if name else str(error)
-
-
 def _fail(*lines: str) -> NoReturn:
+    from app.telemetry import without_secrets
+
     for line in lines:
         typer.echo(f"locum: {without_secrets(line)}", err=True)
     sys.exit(1)
@@ -367,18 +313,12 @@ def main() -> None:
     """Runs the command line. What the operator can put right is told in one line, with status 1."""
     try:
         app()
-    except ValidationError as error:
-        _fail(*_wrong_settings(error))
-    except SettingsError as error:
-        _fail(_unreadable_setting(error))
-    except tomllib.TOMLDecodeError as error:
-        _fail(f"locum.toml: {error}")
-    except DBAPIError as error:
-        _fail(f"LOCUM_DATABASE_URL: {reason(error)}")
-    except OSError as error:
-        _fail(str(error))
-    except (CannotStart, MissingSetting, migrations.MigrationError) as error:
-        _fail(str(error))
+    except Exception as error:
+        from app.complaints import lines_of
+
+        if not (lines := lines_of(error)):
+            raise
+        _fail(*lines)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from kombu.entity import Queue as KombuQueue
 from redis.asyncio import Redis
 
 from app.settings import Settings
+from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
-RUNS_QUEUE: Final = "locum.runs"
-INGESTION_QUEUE: Final = "locum.ingestion"
 EXECUTE_RUN: Final = "runs.execute"
 INGEST_FILE: Final = "vector_stores.ingest_file"
 

@@ -16,12 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import pagination
 from app.db.session import Sessions, transaction
-from app.queue import INGESTION_QUEUE, Queue
+from app.queue import Queue
 from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
 from app.services.file_sweep import FileSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import of
+from app.worker_kinds import INGESTION_QUEUE
 
 log = structlog.get_logger()
 

@@ -7,9 +7,10 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from app import collector
-from app.queue import INGESTION_QUEUE, create_celery
+from app.queue import create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
+from app.worker_kinds import INGESTION_QUEUE
 from workers.engine.dispatcher import Dispatcher as RunDispatcher
 from workers.engine.process import WorkerProcess
 from workers.ingestion.dispatcher import Dispatcher as IngestionDispatcher

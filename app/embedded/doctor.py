@@ -22,9 +22,10 @@ from app.db import migrate
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.embedded.errors import reason
-from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers
+from app.queue import live_workers
 from app.settings import DEFAULT_BACKEND, MissingSetting, Settings
 from app.telemetry import without_secrets
+from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
 _SECONDS = 5.0
 _LOW_DISK_BYTES = 2**30

@@ -1,4 +1,4 @@
-"""What keeps `locum up` from starting."""
+"""What keeps a command from doing what it is for."""
 
 
 class CannotStart(Exception):

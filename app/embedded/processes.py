@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import aiohttp
 from redis.asyncio import Redis
@@ -12,12 +12,10 @@ from redis.exceptions import RedisError
 from app.db.redis import create_redis
 from app.embedded import local_model, minilm
 from app.embedded.part import Program
-from app.queue import INGESTION_QUEUE, RUNS_QUEUE, live_workers, retire_worker
+from app.queue import live_workers, retire_worker
 from app.settings import SandboxSettings, Settings, child_environment
+from app.worker_kinds import QUEUES, WorkerKind, worker_command
 
-WorkerKind = Literal["runs", "ingestion"]
-
-_QUEUES: Final[dict[WorkerKind, str]] = {"runs": RUNS_QUEUE, "ingestion": INGESTION_QUEUE}
 _LEVELS: Final = "warning|error|critical"
 #: As app.telemetry writes them, for people and as JSON; and what Python writes before that is set up.
 _WARNING: Final = rf'\[({_LEVELS}) *\]|"level":"({_LEVELS})"|^Traceback '
@@ -48,7 +46,7 @@ def api(settings: Settings, environment: Mapping[str, str]) -> Program:
 
 def worker(settings: Settings, environment: Mapping[str, str], kind: WorkerKind) -> Program:
     """A worker, ready when it has announced itself."""
-    queue = _QUEUES[kind]
+    queue = QUEUES[kind]
 
     async def is_ready() -> bool:
         async with create_redis(settings) as redis:
@@ -71,18 +69,6 @@ def worker(settings: Settings, environment: Mapping[str, str], kind: WorkerKind)
         warning=_WARNING,
         record=_RECORD,
     )
-
-
-def worker_command(settings: Settings, kind: WorkerKind) -> list[str]:
-    """The command that is a worker process; it knows its kind by the queue that it listens to."""
-    # Celery's warning of root is about pickled tasks; ours are JSON.
-    python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
-    celery = ["-m", "celery", "--quiet", "-A", "workers.main", "worker", "--queues", _QUEUES[kind]]
-    # A thread only hands a nudge over: see workers.engine.dispatcher.
-    size = ["--pool=threads", "--concurrency=2", "--loglevel", settings.log_level]
-    # What workers tell each other: ours meet in the database.
-    alone = ["--without-mingle", "--without-gossip", "--without-heartbeat"]
-    return [*python, *celery, *size, *alone]
 
 
 def model(port: int) -> Program:

@@ -2,18 +2,19 @@
 
 from app.db.session import create_engine, create_sessions
 from app.embedded.errors import CannotStart
+from app.embedded.keys import project_id
 from app.services.prune_sweep import retention_of
 from app.services.pruning import prune as pages
 from app.settings import Settings
 from app.storage import create_storage
 
 
-async def prune(settings: Settings, project_id: str | None, *, dry_run: bool) -> list[str]:
-    """Deletes, or counts, what the settings say, in one project or in all; gives a line for each kind.
+async def prune(settings: Settings, project: str | None, *, dry_run: bool) -> list[str]:
+    """Deletes, or counts, what the settings say, in one project (by name or id) or in all; gives a line for each kind.
 
-    Raises CannotStart if the settings keep everything.
+    Raises CannotStart if the settings keep everything, or if there is no such project.
     """
-    retention = retention_of(settings, project_id)
+    retention = retention_of(settings, None if project is None else await project_id(settings, project))
     if not retention:
         raise CannotStart("nothing to prune: give --threads-days, --vector-stores-days or --files-days")
     counts: dict[str, int] = {}

@@ -15,8 +15,9 @@ from app.backends.routing import Backends
 from app.db import migrate
 from app.db.session import Sessions, transaction
 from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep
-from app.queue import INGESTION_QUEUE, live_workers
+from app.queue import live_workers
 from app.settings import MissingSetting
+from app.worker_kinds import INGESTION_QUEUE
 
 router = APIRouter(tags=["Health"])
 

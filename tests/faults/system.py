@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
 
-from app.queue import INGESTION_QUEUE, RUNS_QUEUE
+from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 from tests.fakes.completion_backend import CompletionBackend
 from tests.faults.disk import Disk
 from tests.faults.network import Relay, before_postgres
