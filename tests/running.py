@@ -24,15 +24,21 @@ from tests.stack import Stack
 
 _START_SECONDS = 30
 _STOP_SECONDS = 15
+_LONGEST_PAUSE = 0.1
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10) -> Any:
-    """Asks `condition` until it is true, and gives what it said. Raises TimeoutError."""
+    """Asks `condition` until it is true, and gives what it said. Raises TimeoutError.
+
+    It asks ever less often: to ask takes time of the processor's, which what is waited for needs too.
+    """
     deadline = time.monotonic() + seconds
+    pause = 0.01
     while not (answer := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, _LONGEST_PAUSE)
     return answer
 
 

@@ -21,11 +21,18 @@ SIZE, OVERLAP, BATCH = 100, 50, 4
 FINE: Any = {"type": "static", "static": {"max_chunk_size_tokens": SIZE, "chunk_overlap_tokens": OVERLAP}}
 
 
-@pytest.fixture(autouse=True)
-def ingestion(locum: Locum, model: str) -> Iterator[None]:
-    """An ingestion worker that asks for embeddings by `model`, in the place of the shared one."""
-    before = dict(locum.environment)
+@pytest.fixture(scope="module", autouse=True)
+def _without_the_shared_worker(locum: Locum) -> Iterator[None]:
     locum.stop("ingestion")
+    yield
+    locum.start("ingestion", "worker", "--queue", "ingestion")
+    locum.wait_until_ready()
+
+
+@pytest.fixture(autouse=True)
+def ingestion(locum: Locum, model: str, _without_the_shared_worker: None) -> Iterator[None]:
+    """An ingestion worker that asks for embeddings by `model`."""
+    before = dict(locum.environment)
     locum.environment.update(LOCUM_EMBEDDINGS_MODEL=model, LOCUM_EMBEDDINGS_BATCH=str(BATCH))
     locum.start("ingestion", "worker", "--queue", "ingestion")
     yield
@@ -33,8 +40,6 @@ def ingestion(locum: Locum, model: str) -> Iterator[None]:
     locum.environment.update(before)
     if "ingestion" in locum.processes:
         locum.stop("ingestion")
-    locum.start("ingestion", "worker", "--queue", "ingestion")
-    locum.wait_until_ready()
 
 
 @pytest.fixture
