@@ -1,7 +1,7 @@
 """From the bytes of a file to its text, by whichever reader its kind asks for. For the parser's process."""
 
 from app import tokens
-from workers.ingestion import html_reading, signatures, text_decoding
+from workers.ingestion import signatures, text_decoding
 from workers.ingestion.kinds import TEXT, UNKNOWN
 from workers.ingestion.parsed import MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
 
@@ -37,6 +37,8 @@ def _read_text(data: bytes, kind: str) -> str:
         raise too_long()
     text = None
     if kind == "html":
+        from workers.ingestion import html_reading  # noqa: PLC0415 - as above
+
         text = html_reading.read(data)
     elif signatures.format_of(data) != "pdf":  # which may well have no byte that is not text
         text = text_decoding.decode(data)

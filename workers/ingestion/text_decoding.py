@@ -4,8 +4,6 @@ import codecs
 import re
 from typing import Final
 
-from charset_normalizer import from_bytes
-
 _MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -120,6 +118,8 @@ def _mostly_utf8(data: bytes) -> bool:
 
 def _guess(data: bytes) -> str:
     """The likeliest encoding; that of Western Windows, in which nearly all bytes mean something, if none is likely."""
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - it takes a while to load, and most texts are UTF-8
+
     sample = _sample(data)
     best = from_bytes(sample, cp_isolation=_GUESSED).best()
     encoding = best.encoding if best is not None else "cp1252"
