@@ -19,9 +19,6 @@ from app.validation import invalid_request
 
 log = structlog.get_logger()
 
-#: Classes of SQLSTATE that pass by themselves: connections, transactions to be tried again, resources, shutdowns.
-_OUTAGES = ("08", "40", "53", "57")
-
 
 class MethodNotAllowed(InvalidRequest):
     status = 405
@@ -81,9 +78,7 @@ async def _http_exception(request: Request, error: HTTPException) -> Response:
 
 async def _database_error(request: Request, error: DBAPIError) -> Response:
     """An outage, or a mistake of ours, which is none the client should hear of as one."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    outage = isinstance(error, OperationalError | InterfaceError) or state.startswith(_OUTAGES)
-    if outage or error.connection_invalidated:
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return await _database_away(request, error)
     raise error
 

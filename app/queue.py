@@ -35,6 +35,8 @@ def create_celery(settings: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # What a Redis answers that cannot write (its disk is full, it became a replica) passes too.
+        broker_channel_error_retry=True,
         broker_transport_options={
             "socket_connect_timeout": 2,
             "socket_timeout": 5,

@@ -20,7 +20,7 @@ from app.settings import Settings
 Sessions = async_sessionmaker[AsyncSession]
 AfterCommit = Callable[[], Awaitable[None]]
 
-#: What is raised while Postgres is away, or has no connection left: what was tried may be tried again.
+#: What is raised while Postgres is away, or out of connections, memory or disk: what was tried may be tried again.
 DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 _HOOKS: Final = "after_commit"
@@ -29,6 +29,8 @@ _IDLE_SECONDS: Final = 1.0
 _SHORTEST_PATIENCE: Final = 2.0
 #: With these Postgres ends a connection: a transaction was silent for too long, or the server is going away.
 _FAREWELLS: Final = ("25P03", "57P")
+#: Classes of SQLSTATE that pass by themselves: connections, transactions to be tried again, resources, interventions.
+_PASSING: Final = ("08", "40", "53", "57")
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -56,7 +58,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         enable_from_linting=False,
     )
     _test_idle_connections(engine)
-    _name_lost_connections(engine)
+    _name_what_passes(engine)
     return engine
 
 
@@ -95,8 +97,9 @@ def _test_idle_connections(engine: AsyncEngine) -> None:
             raise DisconnectionError from error
 
 
-def _name_lost_connections(engine: AsyncEngine) -> None:
-    """Has the loss of a connection raised as an OperationalError, whatever the last words on it were.
+def _name_what_passes(engine: AsyncEngine) -> None:
+    """Has what passes by itself raised as an OperationalError: a lost connection, whatever the last words on it were,
+    and what Postgres cannot do at the moment.
 
     SQLAlchemy takes most of asyncpg's errors for a bare DBAPIError. And where Postgres ends a connection at the moment
     at which it is asked something, asyncpg complains of its own state.
@@ -105,20 +108,25 @@ def _name_lost_connections(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def name(context: ExceptionContext) -> None:
         error = context.sqlalchemy_exception
-        if not isinstance(error, DBAPIError) or not (context.is_disconnect or _is_loss(context.original_exception)):
+        if not isinstance(error, DBAPIError):
             return
-        # The pool gives the connection up.
-        context.is_disconnect = True
-        if not isinstance(error, (OperationalError, InterfaceError)):
+        original = context.original_exception
+        if _is_loss(original):
+            # The pool gives the connection up.
+            context.is_disconnect = True
+        passes = context.is_disconnect or _sqlstate(original).startswith(_PASSING)
+        if passes and not isinstance(error, (OperationalError, InterfaceError)):
             raise OperationalError(
-                context.statement, None, context.original_exception, connection_invalidated=True
-            ) from context.original_exception
+                context.statement, None, original, connection_invalidated=context.is_disconnect
+            ) from original
 
 
 def _is_loss(error: BaseException) -> bool:
-    return isinstance(error, AsyncAdapt_asyncpg_dbapi.InternalClientError) or (
-        getattr(error, "sqlstate", None) or ""
-    ).startswith(_FAREWELLS)
+    return isinstance(error, AsyncAdapt_asyncpg_dbapi.InternalClientError) or _sqlstate(error).startswith(_FAREWELLS)
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:

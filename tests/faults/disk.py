@@ -1,12 +1,10 @@
-"""A small disk for the files, that can be full."""
+"""A small disk, that can be full."""
 
 import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-
-_MEGABYTES = 32
 
 
 class Disk:
@@ -15,21 +13,21 @@ class Disk:
     The first takes root, and gives ENOSPC; the second is EACCES for anybody else.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, megabytes: int) -> None:
         self._folder = folder
         folder.mkdir(parents=True)
-        options = ["-t", "tmpfs", "-o", f"size={_MEGABYTES}m", "tmpfs", str(folder)]
-        self._is_mounted = os.geteuid() == 0 and not subprocess.run(["mount", *options], check=False).returncode
+        options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+        self.is_mounted = os.geteuid() == 0 and not subprocess.run(["mount", *options], check=False).returncode
 
     @contextlib.contextmanager
     def full(self) -> Iterator[None]:
         """Nothing can be written during the block."""
-        with self._filled() if self._is_mounted else self._closed():
+        with self._filled() if self.is_mounted else self._closed():
             yield
 
     def close(self) -> None:
         """Gives the disk back, with all that is on it."""
-        if self._is_mounted:
+        if self.is_mounted:
             subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
 
     @contextlib.contextmanager

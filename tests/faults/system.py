@@ -136,7 +136,7 @@ def run_system(folder: Path, backend: CompletionBackend, *, has_sandbox: bool) -
         network = opened.enter_context(before_postgres(sockets, folder / "net"))
         host = quote(str(folder / "net"), safe="")
         urls = replace(servers.urls, database_url=servers.urls.database_url.replace(quote(str(sockets), safe=""), host))
-        disk = opened.enter_context(contextlib.closing(Disk(folder / "locum" / "data" / "files")))
+        disk = opened.enter_context(contextlib.closing(Disk(folder / "locum" / "data" / "files", 32)))
         locum = opened.enter_context(run_locum(urls, backend.url, folder / "locum", **_SETTINGS))
         system = System(locum, servers, network, disk, has_sandbox=has_sandbox)
         system.wait_until_well()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from openai import OpenAI
 
-from tests.embedded.launched import Launched
+from tests.embedded.launched import Launched, locum
 from tests.sdk.python_client.bench import WEATHER, text_of
 
 
@@ -44,6 +44,13 @@ def test_a_conversation_polled_and_streamed(local: OpenAI) -> None:
     newest = beta.threads.messages.list(thread.id).data[0]
     assert text_of(newest) == "".join(pieces)
     assert newest.role == "assistant"
+    assert run.usage is not None
+    assert run.usage.completion_tokens > 0
+
+
+def test_doctor_finds_all_well(up: Launched) -> None:
+    found = locum("doctor", "--data-dir", str(up.data_dir), cwd=up.data_dir.parent)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_a_function_is_called_and_its_output_told(local: OpenAI) -> None:
