@@ -40,6 +40,8 @@ def create_celery(settings: Settings) -> Celery:
         broker_transport_options={
             "socket_connect_timeout": 2,
             "socket_timeout": 5,
+            # A sender does not wait for a Redis that is away: the sweep nudges again.
+            "max_retries": 0,
             # Nor is it worth the two round trips that keeping it for acknowledgement costs.
             "ack_emulation": False,
         },
