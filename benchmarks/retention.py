@@ -37,7 +37,8 @@ def copy(database: psycopg.Connection, table: str, of: str, count: int, **values
     own = {name: expression.format(table=table) for name, expression in _COPIED.items()} | values
     columns = [name for (name,) in found]
     statement = sql.SQL(
-        "INSERT INTO {table} ({names}) SELECT {values} FROM {table} original, generate_series(1, {n}) n "
+        "INSERT INTO {table} ({names}) SELECT {values}"
+        " FROM {table} original, generate_series(1, {n}) n WHERE original.id = {id}"
     )
     database.execute(
         statement.format(
