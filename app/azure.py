@@ -7,7 +7,6 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 #: In the scope: the model to take where the body of the request names none.
@@ -37,7 +36,4 @@ def _as_v1_path(scope: Scope) -> Scope:
     else:
         path = _PREFIX.sub("/v1", path, count=1)
     rewritten["path"], rewritten["raw_path"] = path, quote(path).encode()
-    rewritten["headers"] = [*scope["headers"]]
-    # Azure tells versions apart by `api-version`, so that plain HTTP comes without this header.
-    MutableHeaders(raw=rewritten["headers"]).setdefault("openai-beta", "assistants=v2")
     return rewritten

@@ -24,7 +24,7 @@ from app.schemas.run_steps import Include
 from app.settings import Settings
 from app.storage import Storage
 
-_NO_BETA = (
+_UNKNOWN_BETA = (
     "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
     "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
 )
@@ -134,11 +134,12 @@ async def require_beta(
 ) -> None:
     """Lets only requests for v2 of the Assistants API through, after their key (contract, section 1.1).
 
-    Those for v1 have been translated before they come here: app.v1.
+    A request that names no version is for v2: Azure's clients send no such header. Those for v1 have been translated
+    before they come here: app.v1. Raises InvalidRequest for any other version.
     """
-    tokens = {token.strip() for line in openai_beta or () for token in line.split(",")}
-    if "assistants=v2" not in tokens:
-        raise InvalidRequest(_NO_BETA, code="invalid_beta")
+    tokens = {token.strip() for line in openai_beta or () for token in line.split(",")} - {""}
+    if tokens and "assistants=v2" not in tokens:
+        raise InvalidRequest(_UNKNOWN_BETA, code="invalid_beta")
 
 
 RequireBeta = Depends(require_beta)

@@ -18,8 +18,8 @@ _KEY: Final = {
 _BETA: Final = {
     "name": "OpenAI-Beta",
     "in": "header",
-    "required": True,
-    "description": "`assistants=v2`; other tokens may stand beside it, separated by commas",
+    "required": False,
+    "description": "`assistants=v2`, as without this header; other tokens may stand beside it, separated by commas",
     "schema": {"type": "string", "enum": ["assistants=v2"]},
 }
 _BETA_PATHS: Final = re.compile(r"/v1/(assistants|threads)(/|$)")

@@ -60,21 +60,26 @@ def test_the_key_is_looked_at_before_everything_else(bare: httpx2.Client) -> Non
 
 
 @pytest.mark.parametrize("path", ["/assistants", "/threads/thread_1", "/threads/thread_1/runs/run_1/steps"])
-@pytest.mark.parametrize(
-    ("header", "words"),
-    [
-        (None, "You must provide the 'OpenAI-Beta' header"),
-        ("realtime=v1", "You must provide the 'OpenAI-Beta' header"),
-        ("assistants=v3", "You must provide the 'OpenAI-Beta' header"),
-    ],
-)
-def test_without_the_beta_header(locum: Locum, bare: httpx2.Client, path: str, header: str | None, words: str) -> None:
-    headers = {"Authorization": f"Bearer {locum.api_key}"} | ({} if header is None else {"OpenAI-Beta": header})
+@pytest.mark.parametrize("header", ["realtime=v1", "assistants=v3", "assistants", "v2", "assistants=v2.1"])
+def test_an_unknown_version(locum: Locum, bare: httpx2.Client, path: str, header: str) -> None:
+    headers = {"Authorization": f"Bearer {locum.api_key}", "OpenAI-Beta": header}
     answer = bare.get(path, headers=headers)
     assert answer.status_code == 400
     error = answer.json()["error"]
-    assert error["message"].startswith(words)
+    assert error["message"].startswith("You must provide the 'OpenAI-Beta' header")
     assert (error["param"], error["code"]) == (None, "invalid_beta")
+
+
+@pytest.mark.parametrize("header", [{}, {"OpenAI-Beta": ""}, {"OpenAI-Beta": ","}])
+def test_a_request_that_names_no_version_is_for_v2(locum: Locum, bare: httpx2.Client, header: dict[str, str]) -> None:
+    headers = {"Authorization": f"Bearer {locum.api_key}", **header}
+    made = bare.post("/assistants", json={"model": "m"}, headers=headers)
+    assert made.status_code == 200, made.text
+    assert made.json()["tool_resources"] == {}
+    assert "file_ids" not in made.json()
+    assert bare.post("/threads", headers=headers).status_code == 200
+    missing = bare.get("/threads/thread_1/runs/run_1/steps", headers=headers)
+    assert missing.json()["error"]["message"] == "No thread found with id 'thread_1'."
 
 
 @pytest.mark.parametrize("header", ["assistants=v2", "realtime=v1, assistants=v2", "assistants=v1,assistants=v2"])
@@ -84,7 +89,9 @@ def test_the_beta_header_may_hold_more(locum: Locum, bare: httpx2.Client, header
 
 
 def test_a_bad_body_is_told_after_the_beta_header(locum: Locum, bare: httpx2.Client) -> None:
-    answer = bare.post("/threads", content=b"{", headers={"Authorization": f"Bearer {locum.api_key}"})
+    answer = bare.post(
+        "/threads", content=b"{", headers={"Authorization": f"Bearer {locum.api_key}", "OpenAI-Beta": "x"}
+    )
     assert answer.json()["error"]["code"] == "invalid_beta"
 
 

@@ -125,6 +125,7 @@ RENAMED: Final = {
 #: What else is different on purpose in requests and answers.
 DIFFERENCES: Final = (
     "`OpenAI-Beta: assistants=v1` is served, in the shapes of version 1; OpenAI refused it from 2025 on.",
+    "A request without `OpenAI-Beta` is for v2, as Azure's clients send none; OpenAI refused it (400 `invalid_beta`).",
     (
         "`GET /files/{file_id}/content` gives out files of every purpose, which OpenAI refused for `assistants` and "
         "`user_data`: they are the operator's own. `LOCUM_DOWNLOAD_ALL_FILES=false` refuses them."
