@@ -10,13 +10,13 @@ An entry has one field: the event's name, with the whole encoded frame as its va
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from pydantic import BaseModel
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from app import ids
 from app.settings import Settings
@@ -41,6 +41,30 @@ _RETRY_SECONDS = 0.5
 _PATIENCE = 2.0
 #: For the events that tell of a run being queued: they are written as soon as that is committed.
 _BEGINNING_MS = 1000
+
+#: Appends to the log KEYS[1] the entries ARGV[2..] (id, name and frame of each), and sets how many seconds it is kept,
+#: ARGV[1]. One command, so no log is ever without an expiry: not one that Redis lost and that begins anew in its
+#: middle, and not one whose writer dies. Entries below the last id are left out.
+_APPEND = """
+local failure
+for i = 2, #ARGV, 3 do
+  local answer = redis.pcall('XADD', KEYS[1], ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if type(answer) == 'table' and answer.err and not string.find(answer.err, 'equal or smaller', 1, true) then
+    failure = answer
+    break
+  end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return failure
+"""
+#: Empties the logs KEYS and has them refuse every entry from now on (the id is above all that an attempt can give),
+#: until they expire after ARGV[1] seconds. A log that is not there is not made.
+_SEAL = """
+for _, key in ipairs(KEYS) do
+  redis.call('XADD', key, 'NOMKSTREAM', 'MAXLEN', '=', 0, '18446744073709551615-0', 'sealed', '')
+  redis.call('EXPIRE', key, ARGV[1])
+end
+"""
 
 
 class Place(NamedTuple):
@@ -172,19 +196,13 @@ class EventLog:
 
     async def append_all(self, entries: Iterable[tuple[str, Place, RunEvent]]) -> None:
         """Appends entries of many runs in one round trip; otherwise as `append`."""
-        pipeline = self._redis.pipeline(transaction=False)
+        arguments: dict[str, list[str | bytes]] = {}
         for run_id, place, item in entries:
-            name = key(run_id)
-            pipeline.execute_command("XADD", name, str(place), item.name, frame(place, *item))
-            # Again at the ending: the log may have been lost with all of Redis, and begun anew in the middle.
-            if place.number == 1 or item.name in ENDINGS:
-                pipeline.expire(name, self._retention)
-        for answer in await pipeline.execute(raise_on_error=False):
-            if isinstance(answer, ResponseError):
-                if "equal or smaller" not in str(answer):
-                    raise answer
-            elif isinstance(answer, Exception):
-                raise answer
+            arguments.setdefault(run_id, []).extend((str(place), item.name, frame(place, *item)))
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for run_id, given in arguments.items():
+                pipeline.execute_command("EVAL", _APPEND, 1, key(run_id), self._retention, *given)
+            await pipeline.execute()
 
     async def last_entry(self, run_id: str) -> Entry | None:
         """The newest entry of a run's log, or None if there is no log. Raises redis.exceptions.RedisError, OSError."""
@@ -223,9 +241,16 @@ class EventLog:
             return False
         return bool(answer)
 
-    async def forget(self, run_id: str) -> None:
-        """Drops the log of a run whose thread is deleted."""
-        await self._redis.delete(key(run_id))
+    async def forget(self, run_ids: Sequence[str]) -> None:
+        """Drops the logs of runs that are deleted, in one round trip; what their workers have yet to write is refused.
+
+        Raises redis.exceptions.RedisError.
+        """
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for start in range(0, len(run_ids), _BATCH):
+                keys = [key(run_id) for run_id in run_ids[start : start + _BATCH]]
+                pipeline.execute_command("EVAL", _SEAL, len(keys), *keys, self._retention)
+            await pipeline.execute()
 
     @contextlib.asynccontextmanager
     async def subscribe(self, run_id: str, after: Place) -> AsyncIterator[Subscription]:
@@ -247,9 +272,9 @@ class EventLog:
             self._tail = asyncio.create_task(self._follow(), name="event log tail")
         try:
             async with asyncio.timeout(_PATIENCE):
-                async with self._redis.pipeline(transaction=False) as pipeline:
+                # As a transaction: of a process that is killed the key does not stay.
+                async with self._redis.pipeline(transaction=True) as pipeline:
                     pipeline.execute_command("XADD", self._wake_key, "MAXLEN", "1", "*", "w", "")
-                    # Of a process that is killed it does not stay.
                     pipeline.expire(self._wake_key, self._retention)
                     await pipeline.execute()
         except (RedisError, OSError) as error:

@@ -6,7 +6,7 @@ a run.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -62,15 +62,16 @@ class Signals:
         async with _may_be_lost("cancel_lost", run_id=run_id):
             await self._redis.publish(_CANCEL_CHANNEL, run_id)
 
-    async def forget(self, run_id: str) -> None:
-        """Drops the event log of a deleted run, and stops its worker."""
-        await self.stop(run_id)
-        async with _may_be_lost("forget_lost", run_id=run_id):
-            await self._events.forget(run_id)
+    async def forget(self, run_ids: Sequence[str], active: str | None) -> None:
+        """Drops the event logs of deleted runs, and stops the worker of the one that was active."""
+        if active is not None:
+            await self.stop(active)
+        async with _may_be_lost("forget_lost", run_ids=len(run_ids)):
+            await self._events.forget(run_ids)
 
 
 @asynccontextmanager
-async def _may_be_lost(loss: str, **about: str) -> AsyncIterator[None]:
+async def _may_be_lost(loss: str, **about: str | int) -> AsyncIterator[None]:
     """Logs `loss` if Redis is away, or takes too long."""
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -110,9 +111,9 @@ def stop_after_commit(session: AsyncSession, run_id: str) -> None:
     after_commit(session, partial(of(session).stop, run_id))
 
 
-def forget_after_commit(session: AsyncSession, run_id: str) -> None:
-    """Drops what Redis holds of a deleted run when `session` is committed."""
-    after_commit(session, partial(of(session).forget, run_id))
+def forget_after_commit(session: AsyncSession, run_ids: Sequence[str], active: str | None) -> None:
+    """Drops what Redis holds of deleted runs, of which `active` was being executed, when `session` is committed."""
+    after_commit(session, partial(of(session).forget, run_ids, active))
 
 
 def stops(redis: Redis) -> AsyncIterator[str]:

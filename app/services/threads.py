@@ -88,7 +88,7 @@ async def delete(session: AsyncSession, project_id: str, thread_id: str) -> None
     """Deletes a thread with its messages, runs and steps; an active run is stopped. Raises NotFound."""
     thread = await lock(session, project_id, thread_id)
     run_ids = (await session.scalars(select(Run.id).where(Run.thread_id == thread.id))).all()
+    active = await active_run(session, thread.id)
     await session.delete(thread)
     await session.flush()
-    for run_id in run_ids:
-        forget_after_commit(session, run_id)
+    forget_after_commit(session, run_ids, active)

@@ -297,8 +297,8 @@ def test_a_stream_whose_log_lacks_its_beginning_has_it_from_the_database(
         assert made.json() == {**told.json(), "expires_at": None}
 
 
-def test_deleting_the_thread_ends_the_stream_with_an_error(
-    client: OpenAI, http: httpx2.Client, model: str, script: Script
+def test_deleting_the_thread_ends_the_stream_with_an_error_and_leaves_no_events(
+    client: OpenAI, http: httpx2.Client, locum: Locum, model: str, script: Script, backend: CompletionBackend
 ) -> None:
     script(Turn(text=["a", "b"], hang_after=1))
     assistant_id, thread_id = prepared(client, model)
@@ -307,12 +307,18 @@ def test_deleting_the_thread_ends_the_stream_with_an_error(
     with http.stream("POST", f"/threads/{thread_id}/runs", json=body) as response:
         for event in events_of(response):
             names.append(event.name)
+            if event.name == "thread.run.created":
+                run_id = event.json()["id"]
             if event.name == "thread.message.delta":
                 client.beta.threads.delete(thread_id)
             if event.name == "error":
                 error = event.json()
     assert names[-2:] == ["error", "done"]
     assert error["error"]["code"] == error["code"] == "thread_deleted"
+    backend.wait_until_idle(model, 2)
+    with locum.redis() as redis:
+        assert redis.xlen(key(run_id)) == 0
+        assert redis.ttl(key(run_id)) > 0
 
 
 # The helpers of the official client.

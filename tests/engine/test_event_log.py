@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from app import events, ids
 from app.db.redis import create_redis
-from app.events import START, EventLog, Place, RunEvent, Subscription
+from app.events import START, EventLog, Place, RunEvent, Subscription, key
 from app.settings import Settings
 from tests.stack import Stack
 
@@ -58,7 +59,7 @@ async def test_a_reader_that_joins_behind_another_misses_nothing(redis: Redis) -
                 assert await _places(behind, 3) == [Place(1, 1), Place(1, 2), Place(1, 3)]
     finally:
         await log.close()
-        await log.forget(run_id)
+        await log.forget([run_id])
 
 
 async def test_a_log_is_waited_for_until_it_has_begun(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +72,7 @@ async def test_a_log_is_waited_for_until_it_has_begun(redis: Redis, monkeypatch:
     async with asyncio.timeout(30):
         await waiting
         await log.wait_for_beginning(run_id, 0)
-    await log.forget(run_id)
+    await log.forget([run_id])
 
 
 async def test_a_log_that_does_not_begin_is_not_waited_for_in_vain(
@@ -80,3 +81,55 @@ async def test_a_log_that_does_not_begin_is_not_waited_for_in_vain(
     monkeypatch.setattr(events, "_BEGINNING_MS", 1)
     async with asyncio.timeout(30):
         await EventLog(redis, Settings()).wait_for_beginning(ids.new(ids.RUN), 0)
+
+
+@pytest.mark.parametrize(("first", "name"), [(1, "mark"), (7, "mark"), (7, "thread.message.delta")])
+async def test_a_log_expires_wherever_it_begins(redis: Redis, first: int, name: str) -> None:
+    """Redis may have lost the log, and its writer may die after any entry."""
+    run_id = ids.new(ids.RUN)
+    await EventLog(redis, Settings()).append(run_id, 1, [RunEvent(name, b"{}")], first=first)
+    assert 0 < await redis.ttl(key(run_id)) <= Settings().event_retention_seconds
+
+
+async def test_a_log_that_is_written_to_is_kept_for_the_whole_time_from_then_on(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    run_id = ids.new(ids.RUN)
+    await log.append(run_id, 1, [RunEvent("mark", b"{}")])
+    await redis.expire(key(run_id), 60)
+    await log.append(run_id, 1, [RunEvent("mark", b"{}")], first=2)
+    assert await redis.ttl(key(run_id)) > 60
+
+
+async def test_one_failing_log_keeps_no_other_from_its_entries(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    broken, fine = ids.new(ids.RUN), ids.new(ids.RUN)
+    mark = RunEvent("mark", b"{}")
+    await redis.set(key(broken), "no stream", ex=60)
+    with pytest.raises(ResponseError):
+        await log.append_all([(broken, Place(1, 1), mark), (fine, Place(1, 1), mark)])
+    assert await log.read(fine) == [mark]
+
+
+async def test_a_forgotten_run_leaves_nothing_and_takes_no_more(redis: Redis) -> None:
+    """Its worker goes on for a moment; and most runs of an old thread have no log any more."""
+    log = EventLog(redis, Settings())
+    written, expired = ids.new(ids.RUN), ids.new(ids.RUN)
+    mark = RunEvent("mark", b"{}")
+    await log.append(written, 1, [mark, mark])
+    await log.forget([written, expired])
+    await log.append(written, 1, [mark], first=3)
+    await log.append(written, 2, [mark])
+    assert await log.read(written) == []
+    assert await log.last_entry(written) is None
+    assert 0 < await redis.ttl(key(written)) <= Settings().event_retention_seconds
+    assert not await redis.exists(key(expired))
+
+
+async def test_the_runs_of_a_thread_are_forgotten_together(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    run_ids = [ids.new(ids.RUN) for _ in range(2000)]
+    await log.append_all((run_id, Place(1, 1), RunEvent("mark", b"{}")) for run_id in run_ids)
+    before = (await redis.info("commandstats"))["cmdstat_eval"]["calls"]
+    await log.forget(run_ids)
+    assert (await redis.info("commandstats"))["cmdstat_eval"]["calls"] <= before + len(run_ids) / 500
+    assert [run_id for run_id in run_ids[::100] if await log.read(run_id)] == []
