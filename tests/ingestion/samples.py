@@ -12,7 +12,7 @@ _DRAWING = f'xmlns:a="{_OFFICE}/drawingml/2006/main" xmlns:p="{_OFFICE}/presenta
 _SHEET = f'xmlns="{_OFFICE}/spreadsheetml/2006/main"'
 _LINKS = f'xmlns:r="{_OFFICE}/officeDocument/2006/relationships"'
 
-_PAGE = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
+PDF_PAGE = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0" + bytes(range(256))
 PROGRAM = b"MZ\x90\0\3\0\0\0" + bytes(range(256)) * 4
@@ -30,17 +30,23 @@ def pdf(pages: Sequence[str], *, password: bool = False) -> bytes:
         lines = " ".join(f"({line}) Tj T*" for line in page.split("\n"))
         stream = f"BT /F1 10 Tf 50 760 Td 12 TL {lines} ET" if page else "0 0 m 100 100 l S"
         objects += [
-            f"<< /Type /Page /Parent 2 0 R {_PAGE} /Contents {5 + 2 * number} 0 R >>",
-            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+            f"<< /Type /Page /Parent 2 0 R {PDF_PAGE} /Contents {5 + 2 * number} 0 R >>",
+            pdf_stream(stream),
         ]
     encryption = ""
     if password:  # of which no password opens it, the empty one included
         objects.append(f"<< /Filter /Standard /V 2 /R 3 /Length 128 /P -44 /O <{'41' * 32}> /U <{'42' * 32}> >>")
         encryption = f"/Encrypt {len(objects)} 0 R /ID [<61><61>]"
-    return _pdf_file(objects, encryption)
+    return pdf_file(objects, encryption)
 
 
-def _pdf_file(objects: Sequence[str], trailer: str) -> bytes:
+def pdf_stream(content: str, entries: str = "") -> str:
+    """The body of an object that is a stream."""
+    return f"<< {entries} /Length {len(content)} >>\nstream\n{content}\nendstream"
+
+
+def pdf_file(objects: Sequence[str], trailer: str = "") -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalogue."""
     out = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, 1):

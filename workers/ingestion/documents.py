@@ -1,4 +1,4 @@
-"""From the bytes of a document (PDF, Office and the like) to its text, mostly by the kreuzberg library.
+"""From the bytes of an Office document or an EPUB book to its text, mostly by the kreuzberg library.
 
 Imported in the parser's process alone: what it does with a stranger's file is not let near anything else.
 """
@@ -23,7 +23,6 @@ _TYPES: Final = {
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "epub": "application/epub+zip",
     "odt": "application/vnd.oasis.opendocument.text",
-    "pdf": "application/pdf",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     "rtf": "application/rtf",
     "xls": "application/vnd.ms-excel",
@@ -32,8 +31,8 @@ _TYPES: Final = {
 
 _COMPOUND: Final = frozenset({"doc", "xls"})
 
-# Markdown keeps headings and tables; it loses page marks of PDF and the speaker's notes of presentations.
-_PLAIN: Final = frozenset({"pdf", "pptx"})
+# Markdown keeps headings and tables; it loses the speaker's notes of presentations.
+_PLAIN: Final = frozenset({"pptx"})
 
 
 def read(data: bytes, kind: str) -> ParsedFile:
@@ -75,10 +74,10 @@ def _extract(data: bytes, kind: str, mark: str) -> str:
 def _refusal(reason: str, kind: str) -> Unparsable:
     reason = reason.lower()
     if "password" in reason or "encrypt" in reason:
-        return Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
+        return signatures.protected()
     if "limit exceeded" in reason or "too large" in reason:
         return Unparsable("invalid_file", "The file is too large when it is unpacked.")
-    return Unparsable("invalid_file", f"The file is damaged: it cannot be read as {signatures.NAMES[kind]}.")
+    return signatures.damaged(kind)
 
 
 def _paged(text: str, mark: str) -> ParsedFile:

@@ -26,18 +26,16 @@ def check(data: bytes, kind: str) -> None:
     name = signatures.NAMES[kind]
     if data.startswith(signatures.COMPOUND_FILE):
         if _ENCRYPTED_PACKAGE in data:
-            raise Unparsable(
-                "invalid_file", "The file is protected by a password. Remove the protection and try again."
-            )
+            raise signatures.protected()
         raise Unparsable("invalid_file", f"By its name the file is {name}, but it looks like an older Office document.")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_sizes(archive.infolist())
             encrypted = any(part.flag_bits & 1 for part in archive.infolist()) or _is_encrypted_odf(archive)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
-        raise Unparsable("invalid_file", f"The file is damaged: it cannot be read as {name}.") from error
+        raise signatures.damaged(kind) from error
     if encrypted:
-        raise Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
+        raise signatures.protected()
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:

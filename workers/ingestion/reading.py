@@ -1,7 +1,7 @@
 """From the bytes of a file to its text, by whichever reader its kind asks for. For the parser's process."""
 
 from app import tokens
-from workers.ingestion import signatures, text_decoding
+from workers.ingestion import readers, signatures, text_decoding
 from workers.ingestion.kinds import TEXT, UNKNOWN
 from workers.ingestion.parsed import MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
 
@@ -27,9 +27,9 @@ def read(data: bytes, kind: str) -> ParsedFile:
 def _read(data: bytes, kind: str) -> ParsedFile:
     if kind in {TEXT, UNKNOWN, "html"}:
         return ParsedFile(_read_text(data, kind))
-    from workers.ingestion import documents  # noqa: PLC0415 - the library is large, and most files are texts
-
-    return documents.read(data, kind)
+    if kind == "pdf" and signatures.format_of(data) != "pdf":
+        raise signatures.mismatch(data, kind)
+    return readers.load(kind)(data)
 
 
 def _read_text(data: bytes, kind: str) -> str:

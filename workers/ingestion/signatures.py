@@ -84,6 +84,16 @@ def mismatch(data: bytes, kind: str) -> Unparsable:
     return Unparsable("invalid_file", f"By its name the file is {name}, but {instead}.")
 
 
+def protected() -> Unparsable:
+    """A file that asks for a password."""
+    return Unparsable("invalid_file", "The file is protected by a password. Remove the protection and try again.")
+
+
+def damaged(kind: str) -> Unparsable:
+    """A file that begins like its kind, and cannot be read as it."""
+    return Unparsable("invalid_file", f"The file is damaged: it cannot be read as {NAMES[kind]}.")
+
+
 def format_of(data: bytes) -> str | None:
     """The format of a document that begins so unmistakably (of `NAMES`, but for .doc and .xls)."""
     if b"%PDF-" in data[:1024]:  # as readers of PDF do: a little rubbish before it is common
