@@ -6,15 +6,16 @@ Known differences, all understood:
 - whole tool calls in one chunk, with arguments as an object (Ollama);
 - tool calls without `index`, or all with index 0 and ids of their own (Gemini); id and name repeated in every chunk;
 - the older `function_call`; other words for the finish reason;
-- usage beside the choices, or in a chunk of its own, or not at all;
-- a `message` in place of a `delta` (servers that ignore `stream`).
+- usage beside the choices, or in a chunk of its own, or not at all, or nonsense;
+- a `message` in place of a `delta` (servers that ignore `stream`);
+- a character cut in two by the chunks; bytes that are no UTF-8; `NaN` and its like (app.backends.lenient_json).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from app.backends import lenient_json
 from app.backends.base import (
     BackendFailure,
     Delta,
@@ -26,6 +27,8 @@ from app.backends.base import (
     Usage,
 )
 from app.backends.failures import Retryable, ServerError, code_of, malformed
+from app.backends.lenient_json import TextJoiner
+from app.text import storable, to_json
 
 _FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -48,6 +51,7 @@ class _Call:
     #: Arguments that came before the name.
     held: str = ""
     has_arguments: bool = False
+    joiner: TextJoiner = field(default_factory=TextJoiner)
 
 
 class DeltaReader:
@@ -56,6 +60,7 @@ class DeltaReader:
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._text, self._refusal = TextJoiner(), TextJoiner()
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
 
@@ -67,22 +72,32 @@ class DeltaReader:
     def read(self, payload: bytes, into: list[Delta]) -> None:
         """Appends what a chunk brings. Raises BackendFailure: malformed chunks, and errors told in a chunk."""
         try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError:
+            chunk = lenient_json.loads(payload)
+        except ValueError:
             raise malformed("an event that is not JSON", payload) from None
         try:
             self._read_chunk(chunk, into)
         except (AttributeError, TypeError, ValueError, LookupError, OverflowError):  # any part may be of any type
             raise malformed("a chunk of a form that is not known", payload) from None
 
-    def finish(self) -> Finish:
-        """The end of the completion. Raises BackendFailure if a tool call never got its name."""
+    def finish(self) -> list[Delta]:
+        """The last deltas of the completion. Raises BackendFailure if a tool call never got its name."""
         if any(call.name is None for call in self._calls):
             raise malformed("a tool call without a name")
         reason = self._reason or "stop"
         if reason in ("stop", "tool_calls"):
             reason = "tool_calls" if self._calls else "stop"
-        return Finish(reason, self._usage)
+        return [*self._cut_off(), Finish(reason, self._usage)]
+
+    def _cut_off(self) -> Iterator[Delta]:
+        """What was held back for a character's other half, which has not come."""
+        if text := self._text.end():
+            yield TextDelta(text)
+        if refusal := self._refusal.end():
+            yield RefusalDelta(refusal)
+        for call in self._calls:
+            if arguments := call.joiner.end():
+                yield ToolCallDelta(call.number, None, arguments)
 
     def _read_chunk(self, chunk: dict[str, Any], into: list[Delta]) -> None:
         choices = chunk.get("choices")
@@ -103,10 +118,10 @@ class DeltaReader:
 
     def _read_delta(self, delta: dict[str, Any], into: list[Delta]) -> None:
         content = delta.get("content")
-        if content and (text := _clean(content if isinstance(content, str) else _text_of_parts(content))):
+        if content and (text := self._text.feed(content if isinstance(content, str) else _text_of_parts(content))):
             into.append(TextDelta(text))
-        if refusal := delta.get("refusal"):
-            into.append(RefusalDelta(_clean(refusal)))
+        if refusal := self._refusal.feed(delta.get("refusal") or ""):
+            into.append(RefusalDelta(refusal))
         for piece in delta.get("tool_calls") or ():
             self._read_call(piece, into)
         if legacy := delta.get("function_call"):
@@ -115,13 +130,13 @@ class DeltaReader:
     def _read_call(self, piece: dict[str, Any], into: list[Delta]) -> None:
         function = piece.get("function") or {}
         call = self._call_of(piece, function.get("name"))
-        arguments = _arguments(function.get("arguments"))
+        arguments = call.joiner.feed(_arguments(function.get("arguments")))
         call.has_arguments |= bool(arguments)
         if call.name is not None:
             if arguments:
                 into.append(ToolCallDelta(call.number, None, arguments))
         elif name := function.get("name"):
-            call.name = _clean(name)
+            call.name = storable(name)
             into.append(ToolCallDelta(call.number, call.name, call.held + arguments))
         else:
             call.held += arguments
@@ -165,26 +180,32 @@ def _text_of_parts(parts: list[dict[str, Any]]) -> str:
 def _arguments(value: Any) -> str:
     if value is None:
         return ""
-    return _clean(value if isinstance(value, str) else orjson.dumps(value).decode())
+    return value if isinstance(value, str) else to_json(value).decode()
 
 
-def _clean(text: str) -> str:
-    """Without NUL characters, which mean nothing in a text and which Postgres cannot store. Raises TypeError."""
-    if not isinstance(text, str):
-        raise TypeError(text)
-    return text.replace("\x00", "") if "\x00" in text else text
-
-
-def _usage(usage: dict[str, Any]) -> Usage:
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    completion_details = usage.get("completion_tokens_details") or {}
+def _usage(usage: Any) -> Usage | None:
+    """None for what tells no usage: it is estimated then, and no answer is lost for it."""
+    if not isinstance(usage, dict):
+        return None
+    counts = [_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
+    if None in counts:
+        return None
+    prompt, completion = (count or 0 for count in counts)
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=_count(prompt_details.get("cached_tokens")),
-        reasoning_tokens=_count(completion_details.get("reasoning_tokens")),
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=_detail(usage.get("prompt_tokens_details"), "cached_tokens"),
+        reasoning_tokens=_detail(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
 
 
-def _count(value: Any) -> int:
-    return min(max(int(value or 0), 0), 2**31 - 1)
+def _detail(details: Any, name: str) -> int:
+    return (_count(details.get(name)) or 0) if isinstance(details, dict) else 0
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens, however it is written; None if it is no number."""
+    try:
+        return min(max(int(value or 0), 0), 2**31 - 1)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -18,11 +18,13 @@ import orjson
 import structlog
 
 from app import tokens
+from app.backends import lenient_json
 from app.backends.base import BackendFailure
 from app.backends.failures import Retryable, ServerError, Silence, failure_of, failure_of_connection, malformed
 from app.backends.openai import RetryPolicy
 from app.backends.routing import Backends, NoBackend, Upstream
 from app.settings import Settings
+from app.text import storable
 
 Vector = list[float]
 
@@ -188,11 +190,11 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
 def _read(answer: bytes, count: int) -> list[Vector]:
     """The vectors of an answer, in the order of the texts. Raises BackendFailure: it is none, or not for `count`."""
     try:
-        data = orjson.loads(answer)["data"]
+        data = lenient_json.loads(answer)["data"]
         # Not every server tells an index; those that do may send the vectors in another order.
         data = sorted(data, key=lambda item: item["index"]) if all("index" in item for item in data) else data
         vectors = [_decoded(item["embedding"]) for item in data]
-    except (orjson.JSONDecodeError, LookupError, TypeError, ValueError, OverflowError, AttributeError):
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError):
         raise malformed("something that is not a list of embeddings", answer) from None
     if len(vectors) != count:
         raise malformed(f"{len(vectors)} embeddings for {count} texts")
@@ -232,4 +234,4 @@ def _writable(text: str) -> str:
     """`text` as a server takes it: something, and Unicode (a lone surrogate is none)."""
     if not text.strip():
         return _BLANK
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return storable(text)

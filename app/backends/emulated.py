@@ -18,8 +18,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
+from app.backends import lenient_json
 from app.backends.base import (
     CompletionBackend,
     CompletionRequest,
@@ -33,6 +32,7 @@ from app.backends.base import (
 from app.backends.json_string import JSONStringDecoder
 from app.backends.tool_prompt import PlainConversation, call_key, plain
 from app.backends.tool_schema import Function, answer_schema
+from app.text import storable_value, to_json
 
 _FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
 _ANSWER_BEGINS = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"answer"\s*:\s*"')
@@ -206,8 +206,8 @@ class _Decision:
         if self._answer is not None or self._is_plain:
             return None
         try:
-            return orjson.loads(_FENCE.sub("", self._text))
-        except orjson.JSONDecodeError:
+            return storable_value(lenient_json.loads(_FENCE.sub("", self._text)))
+        except ValueError:
             return None
 
 
@@ -217,4 +217,4 @@ def _is_named(call: dict[str, Any]) -> bool:
 
 def _arguments(call: dict[str, Any]) -> str:
     arguments = call.get("arguments")
-    return arguments if isinstance(arguments, str) else orjson.dumps(arguments or {}).decode()
+    return arguments if isinstance(arguments, str) else to_json(arguments or {}).decode()

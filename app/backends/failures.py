@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import orjson
 
+from app.backends import lenient_json
 from app.backends.base import BackendFailure, FailureCode
+from app.text import storable, to_json
 
 _MAX_WORDS = 500
 _RETRIED_STATUSES = frozenset({408, 409, 429})
@@ -42,8 +43,8 @@ class ServerError:
     def from_body(cls, body: bytes) -> "ServerError":
         """Reads OpenAI's envelope, FastAPI's `detail`, the `message` or `error` of others, or plain text."""
         try:
-            return cls.from_json(orjson.loads(body))
-        except orjson.JSONDecodeError:
+            return cls.from_json(lenient_json.loads(body))
+        except ValueError:
             text = body.decode(errors="replace").strip()
             return cls("" if text.startswith("<") else _bounded(text))
 
@@ -77,7 +78,7 @@ def _name(value: Any) -> str | None:
 def _words(value: Any) -> str:
     if isinstance(value, list):  # FastAPI's validation errors
         return _bounded("; ".join(_validation_error(item) for item in value))
-    return _bounded(value if isinstance(value, str) else orjson.dumps(value).decode())
+    return _bounded(value if isinstance(value, str) else to_json(value).decode())
 
 
 def _validation_error(item: Any) -> str:
@@ -88,7 +89,7 @@ def _validation_error(item: Any) -> str:
 
 
 def _bounded(text: str) -> str:
-    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s+", " ", storable(text)).strip()
     return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"
 
 
@@ -144,5 +145,5 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def malformed(what: str, sample: bytes = b"") -> BackendFailure:
     """An answer that cannot be read; the start of it goes into the message."""
-    shown = sample[:200].decode(errors="replace")
+    shown = storable(sample[:200].decode(errors="replace"))
     return BackendFailure("server_error", f"The model server sent {what}" + (f": {shown}" if shown else "."))

@@ -2,16 +2,17 @@
 
 import re
 
+from app.text import REPLACEMENT as _REPLACEMENT
+
 _SPECIAL = re.compile(r'["\\]')
 _HEX = re.compile(r"[0-9a-fA-F]*")
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_REPLACEMENT = "\ufffd"
 _ESCAPE_LENGTH = len("\\uXXXX")
 
 
 class JSONStringDecoder:
-    """Takes what follows the opening quote. Lenient: a surrogate without its other half, or an unknown escape, becomes
-    U+FFFD, and line breaks count as themselves."""
+    """Takes what follows the opening quote. Lenient: a surrogate without its other half, U+0000 (see app.text), or an
+    unknown escape, becomes U+FFFD, and line breaks count as themselves."""
 
     def __init__(self) -> None:
         #: Whether the closing quote has come; `rest` is what came after it.
@@ -76,7 +77,7 @@ class JSONStringDecoder:
         if 0xD800 <= unit < 0xDC00:
             self._high = chr(unit)
         else:
-            out.append(_REPLACEMENT if 0xDC00 <= unit < 0xE000 else chr(unit))
+            out.append(_REPLACEMENT if not unit or 0xDC00 <= unit < 0xE000 else chr(unit))
 
     def _lone_high(self) -> str:
         """What a first half becomes when no second one follows."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import orjson
 import structlog
 
 from app.backends.base import BackendFailure, CompletionRequest, Delta
@@ -17,9 +16,12 @@ from app.backends.failures import Retryable, ServerError, Silence, failure_of, f
 from app.backends.parameters import Dialect
 from app.backends.server import ModelServer
 from app.backends.sse import MAX_EVENT_BYTES, EventSplitter, EventTooLong
+from app.text import to_json
 
 #: How long the end of a response may lag behind its `[DONE]`. Read to its end, a connection can be used again.
 _END_LAG_SECONDS = 0.1
+
+_BOM = b"\xef\xbb\xbf"
 
 _log = structlog.get_logger(__name__)
 
@@ -114,8 +116,8 @@ class OpenAIBackend:
 
 def _encoded(body: dict[str, Any]) -> bytes:
     try:
-        return orjson.dumps(body)
-    except TypeError as e:  # text that is not Unicode, a number of more than 64 bits
+        return to_json(body)
+    except TypeError as e:  # a number of more than 64 bits, or what is nested more deeply than 254 levels
         raise BackendFailure("invalid_prompt", f"The request cannot be written as JSON: {e}") from None
 
 
@@ -123,7 +125,7 @@ async def _read(response: aiohttp.ClientResponse) -> AsyncGenerator[list[Delta],
     """The deltas of a response with status 200, a batch for each read that brought some."""
     reader = DeltaReader()
     content = response.content
-    first = await content.readany()
+    first = await _beginning(content)
     if first.lstrip().startswith(b"{"):  # `stream` was ignored, whatever the content type says
         yield await _whole(response, first, reader)
         return
@@ -143,15 +145,26 @@ async def _read(response: aiohttp.ClientResponse) -> AsyncGenerator[list[Delta],
             _check_complete(reader, seen_events, first)
             break
         received = await content.readany()
-    yield [reader.finish()]
+    yield reader.finish()
     await _read_to_end(response)
+
+
+async def _beginning(content: aiohttp.StreamReader) -> bytes:
+    """The first bytes of a response, up to one that tells what it is, without a byte order mark."""
+    first = b""
+    while not first.strip() or _BOM.startswith(first):
+        received = await content.readany()
+        if not received:
+            break
+        first += received
+    return first.removeprefix(_BOM)
 
 
 def _deltas(reader: DeltaReader, payloads: list[bytes]) -> tuple[list[Delta], bool, BackendFailure | None]:
     """What the events bring, whether `[DONE]` was among them, and the failure that came after what they bring."""
     batch: list[Delta] = []
     for payload in payloads:
-        if payload.strip() == b"[DONE]":
+        if payload.removeprefix(_BOM).strip() == b"[DONE]":
             return batch, True, None
         try:
             reader.read(payload, batch)
@@ -180,7 +193,7 @@ async def _whole(response: aiohttp.ClientResponse, first: bytes, reader: DeltaRe
     reader.read(bytes(body), batch)
     if not batch and not reader.finished:
         raise malformed("something that is not a completion", bytes(body))
-    return [*batch, reader.finish()]
+    return [*batch, *reader.finish()]
 
 
 async def _read_to_end(response: aiohttp.ClientResponse) -> None:

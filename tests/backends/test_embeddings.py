@@ -245,4 +245,4 @@ async def test_the_first_failure_ends_the_other_requests(make: Make, backend: Co
 
 async def test_texts_that_are_no_unicode(embedder: Embedder, backend: CompletionBackend, model: str) -> None:
     await embedder.embed(["a \ud800 b", " \n"])
-    assert backend.requests(model)[0]["input"] == ["a ? b", "."]
+    assert backend.requests(model)[0]["input"] == ["a \ufffd b", "."]

@@ -21,7 +21,7 @@ def _cut(text: str, cuts: list[int]) -> list[str]:
 
 
 @given(
-    value=st.text(st.characters(exclude_categories=["Cs"])),
+    value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
     ascii_only=st.booleans(),
     rest=st.text(max_size=5),
     cuts=st.lists(st.integers(0, 10_000), max_size=30),
@@ -56,6 +56,7 @@ def test_text_comes_as_soon_as_it_is_sure() -> None:
     ("encoded", "decoded"),
     [
         (r'\ud83d"', "\ufffd"),
+        (r'\u0000"', "\ufffd"),
         (r'\ud83dx"', "\ufffdx"),
         (r'\ud83d\n"', "\ufffd\n"),
         (r'\ud83d\ud83d\ude00"', "\ufffd😀"),

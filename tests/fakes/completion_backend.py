@@ -326,7 +326,7 @@ class _Stream:
             self._no_answer()
         elif turn.body is not None or turn.status != 200:
             body = _error(turn.status) if turn.body is None else turn.body
-            self._whole = body.encode() if isinstance(body, str) else orjson.dumps(body)
+            self._whole = _written(body)
             self._loop.call_later(turn.delay, self._send_whole)
         elif not request.get("stream") or "ignore_stream" in turn.quirks:
             self._whole = completion(turn, request["model"])
@@ -388,6 +388,12 @@ class _Stream:
 
     def _closed(self) -> None:
         self._backend.stream_closed(self._state, self)
+
+
+def _written(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return body.encode() if isinstance(body, str) else orjson.dumps(body)
 
 
 @lru_cache(maxsize=64)

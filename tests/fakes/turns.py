@@ -72,7 +72,7 @@ class Turn:
     #: 0: no answer at all; the connection is closed, or (with hang_after) kept silent.
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: Sent in place of an answer: text as it is, anything else as JSON. The way to answer errors.
+    #: Sent in place of an answer: text and bytes as they are, anything else as JSON. The way to answer errors.
     body: Any = None
     #: The connection is closed after so many events, its response unfinished.
     drop_after: int | None = None
