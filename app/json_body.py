@@ -121,7 +121,7 @@ class Unreadable:
 
 
 class _JsonRequest(Request):
-    """A request whose body is JSON; an empty one is an empty object."""
+    """A request whose body is JSON. One that is empty or null is an empty object: null is what was left out."""
 
     def __init__(self, request: Request, body: bytes) -> None:
         headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
@@ -131,7 +131,8 @@ class _JsonRequest(Request):
 
     async def json(self) -> Any:
         try:
-            value = parse(self._body)
+            parsed = parse(self._body)
+            value = {} if parsed is None else parsed
             translate: Callable[[Any], Any] | None = self.scope.get(TRANSLATION)
             return value if translate is None else translate(value)
         except InvalidRequest as error:

@@ -144,8 +144,8 @@ def run(**fields: Any) -> dict[str, Any]:
         ),
         (
             AssistantCreate,
-            assistant(tools=None),
-            "Invalid type for 'tools': expected an array of objects, but got null instead.",
+            assistant(tools={}),
+            "Invalid type for 'tools': expected an array of objects, but got an object instead.",
             "tools",
             "invalid_type",
         ),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.errors import InvalidRequest
-from app.schemas.common import Json, RequestBody, Temperature, TopP, array_of
+from app.schemas.common import Json, JsonObject, RequestBody, Temperature, TopP, array_of
 from app.schemas.tools import FunctionName, FunctionTool
 
 #: What goes to the model server as it is.
@@ -27,19 +27,19 @@ PASSED_ON: Final = frozenset(
 )
 
 
-class _Function(BaseModel):
+class _Function(JsonObject):
     name: str
     arguments: str
 
 
-class _Call(BaseModel):
+class _Call(JsonObject):
     model_config = ConfigDict(extra="allow")
 
     id: str
     function: _Function
 
 
-class _Message(BaseModel):
+class _Message(JsonObject):
     """A message; what else it has is the model server's to judge."""
 
     model_config = ConfigDict(extra="allow")
@@ -56,7 +56,7 @@ class _Message(BaseModel):
         return self
 
 
-class _StreamOptions(BaseModel):
+class _StreamOptions(JsonObject):
     model_config = ConfigDict(extra="ignore")
 
     include_usage: bool = False
@@ -71,7 +71,7 @@ class _ChosenFunction(RequestBody):
     function: _NamedFunction
 
 
-class EmulatedCompletion(BaseModel):
+class EmulatedCompletion(JsonObject):
     """A request for a completion with functions."""
 
     model_config = ConfigDict(extra="forbid", strict=True)

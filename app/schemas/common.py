@@ -7,7 +7,8 @@ OpenAI's messages by app.validation. The message of a custom error is for app.va
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeVar
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -43,15 +44,46 @@ Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(ge=0, le=1)]
 
 
-class RequestBody(BaseModel):
-    """A JSON object of a request."""
+class JsonObject(BaseModel):
+    """A JSON object that a client sends. Null for an optional field is as if the field were left out.
+
+    Clients write null for what they were not told. Where the type of a field has null among its values, null has a
+    meaning of its own and stays: in a change it clears (contract, section 4). A field that is required may not be null.
+    """
+
+    _absent_if_null: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._absent_if_null = frozenset(
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and not _may_be_null(field.annotation)
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not cls._absent_if_null:
+            return value
+        left_out = [name for name in cls._absent_if_null if name in value and value[name] is None]
+        return {name: item for name, item in value.items() if name not in left_out} if left_out else value
+
+
+def _may_be_null(annotation: Any) -> bool:
+    return annotation is None or annotation is NoneType or NoneType in get_args(annotation)
+
+
+class RequestBody(JsonObject):
+    """A JSON object of a request, all of whose fields are known."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     _names: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+    def __pydantic_init_subclass__(cls, **others: Any) -> None:
+        super().__pydantic_init_subclass__(**others)
         cls._names = tuple(field.alias or name for name, field in cls.model_fields.items())
 
     @model_validator(mode="before")

@@ -55,7 +55,9 @@ def tool_resources(tools: Sequence[str], file_ids: Sequence[str]) -> Json:
 
 def _new_assistant(body: Any) -> Any:
     body = _assistant(body)
-    if not isinstance(body, dict) or not body.get("file_ids"):
+    if not isinstance(body, dict):
+        return body
+    if not body.get("file_ids"):
         return _without(body, "file_ids")
     tools = [str(tool.get("type")) for tool in _objects(body.get("tools"))]
     return {**_without(body, "file_ids"), "tool_resources": tool_resources(tools, body["file_ids"])}
@@ -65,25 +67,22 @@ def _assistant(body: Any) -> Any:
     """What both creation and change have; `file_ids` are checked, and stay."""
     if not isinstance(body, dict):
         return body
-    _refuse(body, "tool_resources")
-    body = _with_tools(_with_metadata(body))
-    if "file_ids" in body:
-        body = {**body, "file_ids": _file_ids(body, _ASSISTANT_FILE_IDS)}
-    return body
+    body = _with_tools(_with_metadata(_refusing(body, "tool_resources")))
+    if body.get("file_ids") is None:
+        return _without(body, "file_ids")
+    return {**body, "file_ids": _file_ids(body, _ASSISTANT_FILE_IDS)}
 
 
 def _thread(body: Any, place: _Place = ()) -> Any:
     if not isinstance(body, dict):
         return body
-    _refuse(body, "tool_resources", place)
-    return _with_messages(_with_metadata(body), "messages", place)
+    return _with_messages(_with_metadata(_refusing(body, "tool_resources", place)), "messages", place)
 
 
 def _message(body: Any, place: _Place = ()) -> Any:
     if not isinstance(body, dict):
         return body
-    _refuse(body, "attachments", place)
-    body = _with_metadata(body)
+    body = _with_metadata(_refusing(body, "attachments", place))
     file_ids = _file_ids(body, _MESSAGE_FILE_IDS, place)
     body = _without(body, "file_ids")
     if file_ids:
@@ -95,8 +94,7 @@ def _message(body: Any, place: _Place = ()) -> Any:
 def _run(body: Any) -> Any:
     if not isinstance(body, dict):
         return body
-    _refuse(body, "tool_resources")
-    body = _with_tools(_with_metadata(body))
+    body = _with_tools(_with_metadata(_refusing(body, "tool_resources")))
     if isinstance(choice := body.get("tool_choice"), dict) and choice.get("type") == "retrieval":
         body = {**body, "tool_choice": {**choice, "type": "file_search"}}
     if "thread" in body:
@@ -145,15 +143,16 @@ def _file_ids(body: Json, kind: TypeAdapter[list[str]], place: _Place = ()) -> l
     return list(dict.fromkeys(file_ids))
 
 
-def _refuse(body: Json, name: str, place: _Place = ()) -> None:
-    """What only v2 knows is unknown to v1."""
-    if name in body:
+def _refusing(body: Json, name: str, place: _Place = ()) -> Json:
+    """A body without `name`, which only v2 knows: InvalidRequest, unless it is null."""
+    if body.get(name) is not None:
         param = param_path((*place, name))
         raise InvalidRequest(f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
+    return _without(body, name)
 
 
-def _without(body: Any, name: str) -> Any:
-    return {key: value for key, value in body.items() if key != name} if isinstance(body, dict) else body
+def _without(body: Json, name: str) -> Json:
+    return {key: value for key, value in body.items() if key != name}
 
 
 def _objects(value: Any) -> list[Json]:
