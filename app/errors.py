@@ -16,6 +16,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
+def in_brief(error: BaseException) -> str:
+    """Returns the first line of an error's message for the log, or its type's name where the message is empty."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 class APIError(Exception):
     """An error with an answer. `message` is for the client's developer and must not hold secrets or traces."""
 

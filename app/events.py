@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app import ids
+from app.errors import in_brief
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -237,7 +238,7 @@ class EventLog:
                     "XREAD", "COUNT", 1, "BLOCK", _BEGINNING_MS, "STREAMS", key(run_id), f"{attempt}-0"
                 )
         except (RedisError, OSError) as error:
-            log.warning("event_log_away", error=str(error) or type(error).__name__)
+            log.warning("event_log_away", error=in_brief(error))
             return False
         return bool(answer)
 
@@ -278,7 +279,7 @@ class EventLog:
                     pipeline.expire(self._wake_key, self._retention)
                     await pipeline.execute()
         except (RedisError, OSError) as error:
-            log.warning("event_log_away", error=str(error) or type(error).__name__)
+            log.warning("event_log_away", error=in_brief(error))
 
     async def close(self) -> None:
         """Ends the tail. Readers get nothing more."""
@@ -300,7 +301,7 @@ class EventLog:
                     "XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", *streams, *starts
                 )
             except RedisError as error:
-                log.warning("event_log_away", error=str(error))
+                log.warning("event_log_away", error=in_brief(error))
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             for name, entries in _pairs(answer):

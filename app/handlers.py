@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from app.errors import APIError, InvalidRequest, NotFound, ServiceUnavailable
+from app.errors import APIError, InvalidRequest, NotFound, ServiceUnavailable, in_brief
 from app.validation import invalid_request
 
 log = structlog.get_logger()
@@ -84,16 +84,16 @@ async def _database_error(request: Request, error: DBAPIError) -> Response:
 
 
 async def _database_away(_: Request, error: SQLAlchemyError | ConnectionError) -> Response:
-    log.warning("database_away", error=str(error).splitlines()[0])
+    log.warning("database_away", error=in_brief(error))
     return answer(ServiceUnavailable("The database of this server cannot be reached right now. Please try again."))
 
 
 async def _database_busy(_: Request, error: PoolTimeoutError) -> Response:
-    log.warning("database_busy", error=str(error).splitlines()[0])
+    log.warning("database_busy", error=in_brief(error))
     message = "This server has too much to do: none of its connections to the database became free. Please try again."
     return answer(ServiceUnavailable(message, retry_after=2))
 
 
 async def _redis_away(_: Request, error: RedisError) -> Response:
-    log.warning("redis_away", error=str(error))
+    log.warning("redis_away", error=in_brief(error))
     return answer(ServiceUnavailable("The Redis of this server cannot be reached right now. Please try again."))

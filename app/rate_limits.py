@@ -16,7 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.errors import RateLimited
+from app.errors import RateLimited, in_brief
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -86,7 +86,7 @@ class RateLimits:
                 allowed, counts = await self._ask(project_id, key)
         except (RedisError, OSError) as error:
             self._resting_until = time.monotonic() + _REST
-            log.warning("rate_limits_away", error=str(error) or type(error).__name__)
+            log.warning("rate_limits_away", error=in_brief(error))
             return {}
         if not allowed:
             raise _refusal(max(counts, key=lambda count: count.wait))

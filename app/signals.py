@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import after_commit
+from app.errors import in_brief
 from app.events import EventLog, RunEvent
 from app.queue import Queue
 
@@ -77,7 +78,7 @@ async def _may_be_lost(loss: str, **about: str | int) -> AsyncIterator[None]:
         async with asyncio.timeout(_PATIENCE):
             yield
     except (OperationalError, RedisError, OSError) as error:
-        log.warning(loss, **about, error=str(error) or type(error).__name__)
+        log.warning(loss, **about, error=in_brief(error))
 
 
 def of(session: AsyncSession) -> Signals:
@@ -135,5 +136,5 @@ async def _heard(redis: Redis, name: str) -> AsyncIterator[str]:
                 async for message in channel.listen():
                     yield message["data"].decode()
         except RedisError as error:
-            log.warning("cancel_channel_away", error=str(error))
+            log.warning("cancel_channel_away", error=in_brief(error))
             await asyncio.sleep(_RETRY_SECONDS)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import pagination
 from app.db.session import Sessions, transaction
+from app.errors import in_brief
 from app.queue import Queue
 from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
 from app.services.file_sweep import FileSweep
@@ -43,7 +44,7 @@ async def sweep_for_ever(
                 tidied = time.monotonic()
                 await _tidy(sessions)
         except (SQLAlchemyError, RedisError, OSError) as error:
-            log.warning("sweep_failed", error=str(error).splitlines()[0])
+            log.warning("sweep_failed", error=in_brief(error))
 
 
 async def sweep(sessions: Sessions, queue: Queue, files: FileSweep, settings: Settings) -> None:
@@ -53,7 +54,7 @@ async def sweep(sessions: Sessions, queue: Queue, files: FileSweep, settings: Se
             if not await run_claims.try_sweep_lock(session):
                 return
             ended = await run_claims.end_overdue(session)
-            waiting = 0 if ended else await run_claims.count_waiting(session, settings.sweep_seconds)
+            waiting = not ended and await run_claims.has_waiting(session, settings.sweep_seconds)
         if not ended:
             break
         log.info("runs_ended_by_sweep", count=ended)
@@ -65,7 +66,7 @@ async def sweep(sessions: Sessions, queue: Queue, files: FileSweep, settings: Se
 
 async def _sweep_vector_stores(sessions: Sessions, queue: Queue) -> None:
     async with transaction(sessions) as session:
-        waiting = await ingestion_claims.count_waiting(session)
+        waiting = await ingestion_claims.has_waiting(session)
         emptied = await store_expiry.drop_expired(session)
     if waiting and not await queue.depth(INGESTION_QUEUE):
         await of(session).nudge_ingestion()

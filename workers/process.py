@@ -14,6 +14,7 @@ from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
+from app.errors import in_brief
 from app.events import EventLog
 from app.queue import Queue, announce_worker, retire_worker
 from app.services.file_sweep import FileSweep
@@ -74,7 +75,7 @@ class Process:
         try:
             await retire_worker(self.redis, self._name, self._queue_name)
         except RedisError as error:
-            log.warning("announcement_lost", error=str(error))
+            log.warning("announcement_lost", error=in_brief(error))
 
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""
@@ -92,5 +93,5 @@ class Process:
             try:
                 await announce_worker(self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name)
             except RedisError as error:
-                log.warning("announcement_lost", error=str(error))
+                log.warning("announcement_lost", error=in_brief(error))
             await asyncio.sleep(_ANNOUNCE_EVERY)

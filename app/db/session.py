@@ -138,7 +138,7 @@ def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:
 
 
 def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
-    """Has `hook` awaited once the transaction of `session` is committed; dropped if it is rolled back."""
+    """Has `hook` awaited once the block of `session` is left and all is committed; dropped if an error leaves it."""
     session.info.setdefault(_HOOKS, []).append(hook)
 
 
@@ -146,11 +146,14 @@ def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
 async def autocommit(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     """A session whose every statement is a transaction of its own: BEGIN and COMMIT are two round trips saved.
 
-    For what a run does on its way to the first token. Everything else is a `transaction`.
+    For what a run does on its way to the first token. Everything else is a `transaction`. The after-commit hooks run at
+    the end of the block.
     """
     async with sessions() as session:
         await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         yield session
+        hooks = _taken_hooks(session)
+    await _call(hooks)
 
 
 @asynccontextmanager
@@ -163,6 +166,15 @@ async def transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
     async with sessions() as session:
         async with session.begin():
             yield session
-        hooks: list[AfterCommit] = session.info.pop(_HOOKS, [])
+        hooks = _taken_hooks(session)
+    await _call(hooks)
+
+
+def _taken_hooks(session: AsyncSession) -> list[AfterCommit]:
+    hooks: list[AfterCommit] = session.info.pop(_HOOKS, [])
+    return hooks
+
+
+async def _call(hooks: list[AfterCommit]) -> None:
     for hook in hooks:
         await hook()

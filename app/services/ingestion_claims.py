@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, Executable, Interval, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Executable,
+    Interval,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -162,7 +175,6 @@ async def try_later(session: AsyncSession, claim: Claim, pause_seconds: float) -
     await note(session, claim, lease_expires_at=None, ready_at=func.now() + timedelta(seconds=pause_seconds))
 
 
-async def count_waiting(session: AsyncSession) -> int:
-    """How many files a worker could claim."""
-    statement = select(func.count()).select_from(VectorStoreFile).where(_claimable(VectorStoreFile))
-    return (await session.execute(statement)).scalar_one()
+async def has_waiting(session: AsyncSession) -> bool:
+    """Returns whether there is a file that a worker could claim."""
+    return bool(await session.scalar(select(exists().where(_claimable(VectorStoreFile)))))

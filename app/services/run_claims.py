@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import CTE, ColumnElement, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import CTE, ColumnElement, and_, bindparam, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -105,6 +105,12 @@ async def reload(session: AsyncSession, run: Run, status: str) -> Run:
     return row
 
 
+async def is_held(session: AsyncSession, run: Run) -> bool:
+    """Returns whether the worker of `run` is believed alive, by the database's clock at this moment."""
+    statement = select(Run.lease_expires_at > func.clock_timestamp()).where(Run.id == run.id)
+    return bool(await session.scalar(statement))
+
+
 async def hand_back(session: AsyncSession, run: Run) -> None:
     """Gives a run up for another worker to go on with, at once."""
     statement = (
@@ -142,8 +148,9 @@ async def end_overdue(session: AsyncSession) -> int:
     return len(runs)
 
 
-async def count_waiting(session: AsyncSession, since_seconds: float) -> int:
-    """How many runs have waited for a worker for `since_seconds` and more: their nudge may have been lost."""
-    long_ago = Run.queued_at < func.now() - timedelta(seconds=since_seconds)
-    statement = select(func.count()).select_from(Run).where(_claimable(Run), or_(Run.status == "in_progress", long_ago))
-    return (await session.execute(statement)).scalar_one()
+async def has_waiting(session: AsyncSession, since_seconds: float) -> bool:
+    """Returns whether a run has waited for a worker for `since_seconds` and more: its nudge may have been lost."""
+    long_ago = func.now() - timedelta(seconds=since_seconds)
+    queued = exists().where(Run.status == "queued", Run.queued_at < long_ago, Run.expires_at > func.now())
+    left = exists().where(Run.status == "in_progress", _unheld(Run), Run.expires_at > func.now())
+    return bool(await session.scalar(select(or_(queued, left))))

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from app.db.session import DATABASE_AWAY, Sessions, transaction
-from app.errors import APIError
+from app.errors import APIError, in_brief
 from app.events import (
     DONE,
     ENDINGS,
@@ -87,7 +87,7 @@ async def stream(
                 told = await reader.look_at_rows()
             except DATABASE_AWAY as error:
                 # So nothing has ended; the reader waits as the run does.
-                log.warning("rows_away", run_id=run_id, error=str(error).splitlines()[0])
+                log.warning("rows_away", run_id=run_id, error=in_brief(error))
                 told = b""
             if told:
                 yield told
@@ -169,13 +169,22 @@ class _Reader:
         """What the rows tell that the log did not: the rest of a run that has ended, else nothing."""
         async with transaction(self._sessions) as session:
             run = await session.get(Run, self._run_id)
-            if run is None:
-                self.ended = True
-                return self._error(RunGone("The thread of this run was deleted.", code="thread_deleted"))
-            if run.status not in (*TERMINAL, "requires_action"):
-                return b""
-            if self._log_is_whole and (last := await self._last_entry(run)) is not None:
-                self.ended = last.place == self._place
+        if run is None:
+            self.ended = True
+            return self._error(RunGone("The thread of this run was deleted.", code="thread_deleted"))
+        if run.status not in (*TERMINAL, "requires_action"):
+            return b""
+        # No transaction is open while Redis is waited for.
+        if self._log_is_whole and (last := await self._last_entry(run)) is not None:
+            self.ended = last.place == self._place
+            return b""
+        return await self._tell_rows(run.id)
+
+    async def _tell_rows(self, run_id: str) -> bytes:
+        """Returns the rest of a run that has ended or pauses, from one look at its rows; nothing if it went on."""
+        async with transaction(self._sessions) as session:
+            run = await session.get(Run, run_id)
+            if run is None or run.status not in (*TERMINAL, "requires_action"):
                 return b""
             steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
             written = select(Message).where(Message.run_id == run.id, Message.thread_id == run.thread_id)

@@ -12,6 +12,7 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from app.errors import in_brief
 from app.settings import Settings
 from app.storage.base import BytesMissing, StorageAway, StoredObject, Written, checked
 from app.storage.finishing import finished
@@ -110,7 +111,7 @@ def _translated() -> Iterator[None]:
     except FileNotFoundError as error:
         raise BytesMissing from error
     except (BaseError, OSError) as error:
-        log.warning("storage_away", error=str(error).splitlines()[0])
+        log.warning("storage_away", error=in_brief(error))
         raise StorageAway from error
 
 

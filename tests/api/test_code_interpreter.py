@@ -161,6 +161,21 @@ def storage_away(locum: Locum) -> Iterator[None]:
         aside.rename(folder)
 
 
+def test_files_beyond_what_one_execution_may_bring_back_are_told(
+    client: OpenAI, model: str, script: Script, backend: CompletionBackend
+) -> None:
+    write = "for n in range(53):\n    open(f'/mnt/data/{n:02}.txt', 'w').write('x')"
+    script(Turn(tool_calls=[code(write)]), Turn(text="Many."))
+    run = ask(client, model)
+    (call,) = calls(client, run)
+    dropped = (
+        "Files that were not kept (3), because one execution may bring back 50 files at most: 50.txt, 51.txt, 52.txt"
+    )
+    assert dropped in logs(call)
+    assert dropped in told(backend, model)
+    assert told(backend, model).count("sandbox:/mnt/data/") == 50
+
+
 def test_a_storage_that_is_away_for_a_moment_is_waited_for(
     client: OpenAI, locum: Locum, model: str, script: Script
 ) -> None:

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from app.db import migrate
-from app.db.session import Sessions, create_engine, create_sessions, transaction
+from app.db.session import Sessions, after_commit, autocommit, create_engine, create_sessions, transaction
 from app.services import run_claims
 from app.settings import Settings
 from tests.stack import Stack
@@ -80,3 +81,43 @@ async def test_projects_take_turns_and_each_is_served_in_order(
 async def test_never_more_are_claimed_than_asked_for(sessions: Sessions, database: psycopg.Connection) -> None:
     queue(database, "a", 5)
     assert [len(await claim(sessions, limit)) for limit in (1, 3, 3)] == [1, 3, 1]
+
+
+async def test_a_lease_is_looked_at_by_the_database_s_clock(sessions: Sessions, database: psycopg.Connection) -> None:
+    queue(database, "a", 1)
+    async with transaction(sessions) as session:
+        ((claimed,),) = [await run_claims.claim(session, 3600, 1)]
+    async with transaction(sessions) as session:
+        assert await run_claims.is_held(session, claimed.run)
+    database.execute("UPDATE runs SET lease_expires_at = clock_timestamp() - interval '1ms'")
+    async with transaction(sessions) as session:
+        assert not await run_claims.is_held(session, claimed.run)
+
+
+async def test_the_sweep_sees_what_waits(sessions: Sessions, database: psycopg.Connection) -> None:
+    async def waits() -> bool:
+        async with transaction(sessions) as session:
+            return await run_claims.has_waiting(session, 2)
+
+    assert not await waits()
+    queue(database, "a", 1)
+    assert not await waits()
+    database.execute("UPDATE runs SET queued_at = now() - interval '3s'")
+    assert await waits()
+    await claim(sessions, 1)
+    assert not await waits()
+    database.execute("UPDATE runs SET lease_expires_at = now()")
+    assert await waits()
+
+
+async def test_what_is_to_follow_a_statement_without_a_transaction_follows_it(sessions: Sessions) -> None:
+    told: list[str] = []
+
+    async def tell() -> None:
+        told.append("done")
+
+    async with autocommit(sessions) as session:
+        after_commit(session, tell)
+        await session.execute(text("SELECT 1"))
+        assert not told
+    assert told == ["done"]

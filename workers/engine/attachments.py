@@ -1,6 +1,5 @@
 """What a model is told of the files in a thread: images as data, other files by their names."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -20,12 +19,6 @@ from workers.engine.process import WorkerProcess
 
 #: Of all images of one model call; those beyond it, the oldest, are told by their names alone.
 _IMAGE_BYTES: Final = 20 * 2**20
-_IMAGE_TYPES: Final = {
-    b"\x89PNG": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "image/webp",
-}
 
 
 async def tell(
@@ -70,21 +63,15 @@ async def _images(
             if file is None or file.id in urls or file.bytes > left:
                 continue
             try:
-                data = await patiently(partial(_bytes, process, file))
+                urls[file.id] = await process.images.get(file.id, partial(patiently, partial(_bytes, process, file)))
             except BytesMissing:
                 continue
-            left -= len(data)
-            urls[file.id] = f"data:{_media_type(data)};base64,{base64.b64encode(data).decode()}"
+            left -= file.bytes
     return urls
 
 
 async def _bytes(process: WorkerProcess, file: File) -> bytes:
     return b"".join([piece async for piece in files.read(process.storage, file)])
-
-
-def _media_type(data: bytes) -> str:
-    """By the first bytes, as browsers do: names lie."""
-    return next((kind for magic, kind in _IMAGE_TYPES.items() if data.startswith(magic)), "application/octet-stream")
 
 
 def _part(part: Json, known: Mapping[str, File], urls: Mapping[str, str]) -> Json:

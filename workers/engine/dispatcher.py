@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import autocommit
+from app.errors import in_brief
 from app.services import run_claims
 from app.signals import of
 from workers.engine.execute import execute
@@ -56,7 +57,7 @@ class Dispatcher:
                 signals = of(session)
         except (SQLAlchemyError, OSError) as error:
             # The runs wait on: the sweep nudges again.
-            log.warning("claim_failed", error=str(error).splitlines()[0])
+            log.warning("claim_failed", error=in_brief(error))
             return 0
         for claim in claims:
             task = asyncio.create_task(execute(process, claim), name=claim.run.id)

@@ -16,6 +16,7 @@ from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
 from app.db.base import Json
 from app.db.session import DATABASE_AWAY, autocommit, transaction
+from app.errors import in_brief
 from app.events import event
 from app.models import Run
 from app.schemas import run_steps as step_schemas
@@ -76,7 +77,7 @@ class Execution:
             log.info("run_lost")
         except DATABASE_AWAY as error:
             # Nothing can be written, so the lease lapses and the run is taken over.
-            log.warning("run_abandoned", error=str(error).splitlines()[0])
+            log.warning("run_abandoned", error=in_brief(error))
         finally:
             structlog.contextvars.unbind_contextvars("run_id", "attempt")
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.base import now
 from app.db.session import Sessions, transaction
+from app.errors import in_brief
 from app.models import Run
 from app.services import run_claims
 from app.signals import stops
@@ -122,7 +123,7 @@ class Leases:
             try:
                 await self.renew()
             except (SQLAlchemyError, OSError) as error:
-                log.warning("renewal_failed", error=str(error).splitlines()[0])
+                log.warning("renewal_failed", error=in_brief(error))
 
     async def renew(self) -> None:
         """Renews all leases; interrupts the runs that are cancelled or lost. Raises what the database does."""
@@ -145,7 +146,7 @@ class Leases:
                     statement = select(Run.status).where(Run.id == run_id, Run.attempt == lease.attempt)
                     status = await session.scalar(statement)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("cancel_unheard", run_id=run_id, error=str(error).splitlines()[0])
+                log.warning("cancel_unheard", run_id=run_id, error=in_brief(error))
                 continue
             self._notice({run_id: lease}, {} if status is None else {run_id: status})
 

@@ -4,6 +4,7 @@ from celery import Celery
 
 from app.settings import Settings
 from workers.engine.event_writer import EventWriter
+from workers.engine.images import ImageUrls
 from workers.engine.leases import Leases
 from workers.process import Process
 from workers.sandbox import SandboxClient
@@ -17,6 +18,7 @@ class WorkerProcess(Process):
         self.leases = Leases(self.sessions, self.redis, settings.run_lease_seconds)
         self.events = EventWriter(self.event_log, lambda: self.leases.count)
         self.sandbox = _sandbox(settings)
+        self.images = ImageUrls()
         self.begin(self.leases.renew_for_ever(), self.leases.listen_for_ever(), self.events.write_for_ever())
 
     async def drain(self) -> None:

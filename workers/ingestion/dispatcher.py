@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import autocommit
+from app.errors import in_brief
 from app.services import ingestion_claims
 from app.services.ingestion_claims import Claim
 from app.signals import ingestion_stops, of
@@ -55,7 +56,7 @@ class Dispatcher:
                 signals = of(session)
         except (SQLAlchemyError, OSError) as error:
             # The files wait on: the sweep nudges again.
-            log.warning("claim_failed", error=str(error).splitlines()[0])
+            log.warning("claim_failed", error=in_brief(error))
             return 0
         for claim in claims:
             self._ingest(claim, seconds)

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import Sessions, transaction
+from app.errors import in_brief
 from app.services import ingestion_claims
 from app.services.ingestion_claims import Claim
 
@@ -64,5 +65,5 @@ class Lease:
                 async with transaction(self._sessions) as session:
                     await ingestion_claims.renew(session, self.claim, self._seconds)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("renewal_failed", error=str(error).splitlines()[0])
+                log.warning("renewal_failed", error=in_brief(error))
         raise Stopping

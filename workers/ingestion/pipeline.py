@@ -24,7 +24,7 @@ import structlog
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Vector
 from app.db.session import DATABASE_AWAY, transaction
-from app.errors import NotFound
+from app.errors import NotFound, in_brief
 from app.models import File
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
 from app.services.ingestion_claims import Claim, FileLost
@@ -57,7 +57,7 @@ async def ingest(process: Process, lease: Lease) -> None:
         log.info("file_lost")
     except DATABASE_AWAY as error:
         # Nothing can be written, so the lease lapses and the file is taken over.
-        log.warning("ingestion_abandoned", error=str(error).splitlines()[0])
+        log.warning("ingestion_abandoned", error=in_brief(error))
     finally:
         structlog.contextvars.unbind_contextvars("file_id", "vector_store_id")
 

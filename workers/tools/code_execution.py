@@ -21,6 +21,8 @@ _FOLDER: Final = "/mnt/data"
 _PURPOSE: Final = "assistants_output"
 #: Files that one execution may bring back.
 _MOST_FILES: Final = 50
+#: Of those that it may not: how many are told by their names.
+_NAMED_FILES: Final = 10
 #: What the model is told of one execution, in characters; the middle of what is longer is left out.
 _TOLD_CHARS: Final = 30_000
 _NEW_SESSION: Final = "(A new Python session: no variables of earlier ones are left.)"
@@ -142,15 +144,23 @@ class _Outcome:
     async def keep(self, session: SandboxSession, written: list[SandboxFile]) -> None:
         """Makes files of what the code has written."""
         limit = self._context.settings.max_file_bytes
-        for file in sorted(written, key=lambda file: file.modified)[:_MOST_FILES]:
-            if file.size > limit or not file.size:
-                continue
+        in_order = sorted((file for file in written if 0 < file.size <= limit), key=lambda file: file.modified)
+        self._tell_dropped([file for file in written if file.size > limit], f"a file may have {limit:,} bytes at most")
+        self._tell_dropped(in_order[_MOST_FILES:], f"one execution may bring back {_MOST_FILES} files at most")
+        for file in in_order[:_MOST_FILES]:
             stored = await self._store(file.path.rpartition("/")[2], partial(session.get, file.path))
             if stored is not None:
                 self._files.append({"path": f"{_FOLDER}/{file.path}", "file_id": stored.id})
         if self._files:
             links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
             self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
+
+    def _tell_dropped(self, files: list[SandboxFile], why: str) -> None:
+        """Tells client and model of files that stay in the sandbox and become no files of the project."""
+        if not files:
+            return
+        names = ", ".join(file.path for file in files[:_NAMED_FILES]) + (", ..." if len(files) > _NAMED_FILES else "")
+        self.add_text(f"\nFiles that were not kept ({len(files)}), because {why}: {names}\n", for_client=True)
 
     async def _store(self, filename: str, data: Callable[[], AsyncIterator[bytes]]) -> File | None:
         """The new file; None, and words for all, if there is no room for it or the storage is away."""
