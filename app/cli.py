@@ -64,17 +64,19 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone (one process). Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
     import uvicorn
 
+    from app.http_protocol import protocol_class, raise_open_files
     from app.main import create_app
     from app.telemetry import configure_logging
 
     settings = _connected(_settings(host=host, port=port))
     configure_logging(settings)
+    raise_open_files()
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=protocol_class(settings.client_timeout),
         ws="none",
         lifespan="on",
         log_config=None,

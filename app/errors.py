@@ -81,6 +81,22 @@ class NotFound(APIError):
         return cls(f"No {cls.NOUNS[table]} found with id '{object_id}'.")
 
 
+class RequestTimeout(APIError):
+    """The client did not send its request in time. OpenAI's clients send it again."""
+
+    status = 408
+    type = "invalid_request_error"
+
+    @classmethod
+    def of(cls, part: str, seconds: float) -> "RequestTimeout":
+        """The answer for a `part` (head or body) that did not come within `seconds`."""
+        return cls(f"The {part} of the request did not come in time: nothing more for {seconds:g} seconds.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"connection": "close"}
+
+
 class RequestTooLarge(APIError):
     status = 413
     type = "invalid_request_error"

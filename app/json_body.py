@@ -147,16 +147,20 @@ def _is_long(request: Request) -> bool:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, if it takes one, is read as JSON, and whose answers are kept by `Idempotency-Key`."""
+    """A route whose body, if it takes one, is read as JSON, and whose answers are kept by `Idempotency-Key`.
+
+    The body is read before anything else, also where the route takes none (an `Idempotency-Key` stands for it too): a
+    client that is slow to send it must not hold a connection to the database meanwhile.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = idempotency.once(super().get_route_handler())
-        if self.body_field is None:
-            return handle
+        takes_json = self.body_field is not None
 
         async def handle_json(request: Request) -> Response:
             if _is_long(request):
                 await deps.refuse_strangers(request)
-            return await handle(_JsonRequest(request, await request.body()))
+            body = await request.body()
+            return await handle(_JsonRequest(request, body) if takes_json else request)
 
         return handle_json

@@ -1,8 +1,9 @@
-"""What surrounds every request: its id, the clock, the access log, the limit on its body, and the last resort.
+"""What surrounds every request: its id, the clock, the access log, the limits on its body, and the last resort.
 
 Pure ASGI: streams pass through untouched, and context variables hold in the route.
 """
 
+import asyncio
 import re
 import time
 from secrets import token_hex
@@ -13,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import RequestTooLarge
+from app.errors import RequestTimeout, RequestTooLarge
 from app.handlers import InternalError, answer
 from app.ids import REQUEST
 from app.schemas.uploads import MAX_PART_BYTES
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 _API_VERSION = "2020-10-01"
 
+#: Bytes a second, of a body as a whole.
+_SLOWEST: Final = 1024
 #: Of a form, besides its file.
 _FORM_BYTES: Final = 2**20
 _UPLOAD_PARTS: Final = re.compile(r"/v1/uploads/[^/]+/parts")
@@ -74,7 +77,7 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies that are too large, by what the client announces and by what comes."""
+    """Refuses bodies that are too large, by what the client announces and by what comes, and those that do not come."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -89,18 +92,7 @@ class BodyLimit:
         if announced.isdecimal() and int(announced[:20]) > limit:
             await answer(_too_large(limit), headers)(scope, receive, send)
             return
-        read = 0
-
-        async def receive_at_most() -> Message:
-            nonlocal read
-            message = await receive()
-            if message["type"] == "http.request":
-                read += len(message.get("body", b""))
-                if read > limit:
-                    raise _too_large(limit)
-            return message
-
-        await self._app(scope, receive_at_most, send)
+        await self._app(scope, _Body(receive, limit, self._settings.client_timeout).receive, send)
 
     def _limit(self, scope: Scope) -> tuple[int, dict[str, str]]:
         """The limit for a request, and what an answer says that comes before the body.
@@ -114,6 +106,39 @@ class BodyLimit:
         if scope["method"] == "POST" and _UPLOAD_PARTS.fullmatch(path):
             return MAX_PART_BYTES + _FORM_BYTES, {}
         return self._settings.max_body_bytes, {"connection": "close"}
+
+
+class _Body:
+    """The body of one request, as it comes."""
+
+    def __init__(self, receive: Receive, limit: int, timeout: float) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._timeout = timeout
+        self._read = 0
+        self._complete = False
+        self._waited = 0.0
+
+    async def receive(self) -> Message:
+        """The next message of the request. Raises RequestTooLarge, RequestTimeout.
+
+        Each part must come within the time-out, and the body as a whole at `_SLOWEST` or faster; the time that the
+        server takes in between does not count. After the body comes the client's leaving, which has no limit.
+        """
+        if self._complete:
+            return await self._receive()
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout + min(0.0, self._read / _SLOWEST - self._waited)):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout.of("body", self._timeout) from None
+        self._waited += time.monotonic() - began
+        self._complete = message["type"] != "http.request" or not message.get("more_body", False)
+        self._read += len(message.get("body", b""))
+        if self._read > self._limit:
+            raise _too_large(self._limit)
+        return message
 
 
 def _too_large(limit: int) -> RequestTooLarge:

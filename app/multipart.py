@@ -1,6 +1,5 @@
 """`multipart/form-data` (RFC 7578), read while it arrives: what holds a file is never in memory as a whole."""
 
-import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -23,7 +22,6 @@ Take = Callable[[AsyncIterator[bytes]], Awaitable[Taken]]
 
 _MAX_PARTS: Final = 16
 _MAX_FIELD_BYTES: Final = 4096
-_IDLE_SECONDS: Final = 60
 _SHOWN_CHARS: Final = 100
 
 
@@ -170,26 +168,12 @@ async def _events(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[
     events = _Events()
     try:
         parser = MultipartParser(boundary, events.callbacks())
-        async for chunk in _in_time(body):
+        async for chunk in body:
             parser.write(chunk)
             while events.queue:
                 yield events.queue.popleft()
     except FormParserError as error:
         raise _malformed(str(error)) from None
-
-
-async def _in_time(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks of a body, as long as they keep coming."""
-    while True:
-        try:
-            async with asyncio.timeout(_IDLE_SECONDS):
-                chunk = await anext(body, None)
-        except TimeoutError:
-            raise InvalidRequest(f"The body of the request stopped coming for {_IDLE_SECONDS} seconds.") from None
-        if chunk is None:
-            return
-        if chunk:
-            yield chunk
 
 
 def _boundary(request: Request) -> bytes:
