@@ -14,6 +14,8 @@ from app.services import uploads
 from app.services.stored_bytes import Incoming
 
 router = APIRouter(prefix="/uploads", tags=["Uploads"], route_class=JsonRoute)
+#: Parts are read while they arrive, so that none is in memory as a whole.
+parts = APIRouter()
 
 _FORM: Final[dict[str, Any]] = {
     "required": True,
@@ -34,7 +36,7 @@ async def create_upload(body: UploadCreate, project: ProjectDep, session: Sessio
     return Upload.model_validate(await uploads.create(session, project, body))
 
 
-@router.post("/{upload_id}/parts", openapi_extra={"requestBody": _FORM})
+@parts.post("/{upload_id}/parts", openapi_extra={"requestBody": _FORM})
 async def add_upload_part(
     upload_id: UploadId, request: Request, project: KnownProjectDep, sessions: SessionsDep, storage: StorageDep
 ) -> UploadPart:
@@ -59,3 +61,6 @@ async def complete_upload(
 @router.post("/{upload_id}/cancel")
 async def cancel_upload(upload_id: UploadId, project: ProjectDep, session: SessionDep, storage: StorageDep) -> Upload:
     return Upload.model_validate(await uploads.cancel(session, storage, project, upload_id))
+
+
+router.include_router(parts)
