@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 
 import structlog
 from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app import ids
 from app.errors import in_brief
 from app.settings import Settings
+from app.text import to_json
 
 log = structlog.get_logger()
 
@@ -124,8 +126,11 @@ def object_id(data: bytes) -> bytes:
 
 
 def event(name: str, payload: BaseModel) -> RunEvent:
-    """The event `name` with an object of the API as its payload."""
-    return RunEvent(name, payload.model_dump_json().encode())
+    """The event `name` with an object of the API as its payload, its text storable (app.text)."""
+    try:
+        return RunEvent(name, payload.model_dump_json().encode())
+    except PydanticSerializationError:  # it takes no surrogates
+        return RunEvent(name, to_json(payload.model_dump(mode="json")))
 
 
 def frame(place: Place, name: str, data: bytes) -> bytes:

@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.settings import SandboxSettings
+from app.text import storable_value
 
 _CUT = "[secret]"
 _SECRET_NAMES: Final = frozenset({"api_key", "authorization", "password", "secret", "token"})
@@ -112,4 +113,7 @@ def _endings(settings: SandboxSettings) -> list[Processor]:
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # what is logged of a failure may be the very text that failed
+        return orjson.dumps(storable_value(event), default=repr, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -12,22 +12,30 @@ import orjson
 
 REPLACEMENT: Final = "\ufffd"
 
-#: An escape of a JSON string, read from the left: `\\\\u0000` is an escaped backslash and text, not NUL.
+#: An escape of a JSON string, read from the left: `\\u0000` is an escaped backslash and text, not NUL.
 _ESCAPE: Final = re.compile(rb"\\(?:u0000|.)", re.DOTALL)
 _NUL_ESCAPE: Final = rb"\u0000"
 
 
-def storable(text: str) -> str:
-    """Returns `text` with surrogate pairs joined, and U+FFFD for each character that cannot be stored."""
+def is_storable(text: str) -> bool:
+    """Returns whether `text` can be stored as it is. For nearly all text this is one search through its memory."""
     if "\0" in text:
-        text = text.replace("\0", REPLACEMENT)
+        return False
     if text.isascii():
-        return text
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
+        return False
+    return True
+
+
+def storable(text: str) -> str:
+    """Returns `text` with surrogate pairs joined, and U+FFFD for each character that cannot be stored."""
+    if is_storable(text):
+        return text
+    mended = text.replace("\0", REPLACEMENT)
+    return mended.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def storable_value(value: Any) -> Any:

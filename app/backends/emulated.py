@@ -207,7 +207,7 @@ class _Decision:
             return None
         try:
             return storable_value(lenient_json.loads(_FENCE.sub("", self._text)))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 import asyncpg
 import orjson
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.settings import Settings
+from app.text import is_storable, storable, to_json
 
 Sessions = async_sessionmaker[AsyncSession]
 AfterCommit = Callable[[], Awaitable[None]]
@@ -49,7 +50,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        json_serializer=_json,
+        json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=orjson.loads,
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -59,6 +60,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     )
     _test_idle_connections(engine)
     _name_what_passes(engine)
+    _mend_text(engine)
     return engine
 
 
@@ -71,8 +73,33 @@ def _patience_ms(settings: Settings) -> int:
     return round(1000 * max(settings.run_lease_seconds, _SHORTEST_PATIENCE))
 
 
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()
+def _mend_text(engine: AsyncEngine) -> None:
+    """Has the text in the parameters of every statement made storable (app.text), whoever made it and by what means.
+
+    JSON is made so by the engine's serializer.
+    """
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute", retval=True)
+    def mend(
+        _connection: Connection, _cursor: DBAPICursor, statement: str, parameters: Any, _context: Any, _many: bool
+    ) -> tuple[str, Any]:
+        return statement, parameters if _is_storable(parameters) else _storable(parameters)
+
+
+def _is_storable(parameter: Any) -> bool:
+    if isinstance(parameter, str):
+        return is_storable(parameter)
+    if isinstance(parameter, list | tuple):
+        return all(map(_is_storable, parameter))
+    return True
+
+
+def _storable(parameter: Any) -> Any:
+    if isinstance(parameter, str):
+        return storable(parameter)
+    if isinstance(parameter, list | tuple):
+        return type(parameter)(map(_storable, parameter))
+    return parameter
 
 
 def _test_idle_connections(engine: AsyncEngine) -> None:

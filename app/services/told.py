@@ -11,6 +11,7 @@ import orjson
 
 from app.db.base import Json, now
 from app.events import RunEvent, object_id
+from app.text import to_json
 
 #: The official client looks up the part that a message's last delta was about, and breaks where there is none.
 NO_TEXT: Final[Json] = {"type": "text", "text": {"value": "", "annotations": []}}
@@ -71,7 +72,7 @@ def _ended(created: RunEvent) -> RunEvent:
     if created.name.startswith(_MESSAGE):
         reason = {"reason": "run_failed"}
         thing |= {"status": "incomplete", "incomplete_at": at, "incomplete_details": reason, "content": [NO_TEXT]}
-        return RunEvent(f"{_MESSAGE}.incomplete", orjson.dumps(thing))
+        return RunEvent(f"{_MESSAGE}.incomplete", to_json(thing))
     error = {"code": "server_error", "message": "The worker was lost; this turn is done anew."}
     thing |= {"status": "failed", "failed_at": at, "last_error": error}
-    return RunEvent(f"{_STEP}.failed", orjson.dumps(thing))
+    return RunEvent(f"{_STEP}.failed", to_json(thing))

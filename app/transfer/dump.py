@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-import orjson
 from pydantic import ValidationError
 
+from app.backends import lenient_json
+from app.text import storable_value
 from app.transfer.objects import KINDS, MAX_LINES, NOT_KEPT, Saved
 
 Item = TypeVar("Item")
@@ -146,15 +147,20 @@ class Dump:
         query = "SELECT number, place FROM line WHERE pack = ? AND rank = ? ORDER BY number"
         for number, place in self._index.execute(query, (pack, _RANKS[kind.kind])):
             self._file.seek(place)
-            yield Line(number, kind.model_validate(orjson.loads(self._file.readline())))
+            yield Line(number, kind.model_validate(_read(self._file.readline())))
+
+
+def _read(line: bytes) -> Any:
+    """The JSON value of a line, its text storable (app.text). Raises BrokenLine."""
+    try:
+        return storable_value(lenient_json.loads(line))
+    except (ValueError, RecursionError) as error:
+        raise BrokenLine(f"no JSON: {error}") from None
 
 
 def _parse(text: bytes) -> Saved | None:
     """The object on a line; None for one that need not be kept. Raises BrokenLine."""
-    try:
-        given = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BrokenLine(f"no JSON: {error}") from None
+    given = _read(text)
     if not isinstance(given, dict):
         raise BrokenLine("no JSON object")
     kind = given.get("object")
@@ -162,8 +168,6 @@ def _parse(text: bytes) -> Saved | None:
         return None
     if not isinstance(kind, str) or kind not in _RANKS:
         raise BrokenLine(f"'object' is {_shown(kind)}; expected one of {', '.join(_RANKS)}")
-    if rb"\u0000" in text and _has_nul(given):
-        raise BrokenLine("it has a NUL character, which Postgres does not store")
     try:
         return KINDS[_RANKS[kind]].model_validate(given)
     except ValidationError as error:
@@ -172,14 +176,6 @@ def _parse(text: bytes) -> Saved | None:
 
 def _shown(kind: object) -> str:
     return "missing" if kind is None else repr(kind)[:60]
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(item) for pair in value.items() for item in pair)
-    return isinstance(value, list) and any(_has_nul(item) for item in value)
 
 
 def _first(error: ValidationError) -> str:

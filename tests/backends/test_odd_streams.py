@@ -11,7 +11,7 @@ from tests.fakes.completion_backend import Turn
 Script = Callable[..., None]
 
 
-def _stream(*deltas: bytes, usage: bytes = b'{"prompt_tokens": 1, "completion_tokens": 2}') -> bytes:
+def chunks(*deltas: bytes, usage: bytes = b'{"prompt_tokens": 1, "completion_tokens": 2}') -> bytes:
     """An event stream of chunks whose deltas are given as they are written."""
     end = b'{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": %s}' % usage
     chunks = [b'{"choices": [{"index": 0, "delta": %s}]}' % delta for delta in deltas]
@@ -21,22 +21,22 @@ def _stream(*deltas: bytes, usage: bytes = b'{"prompt_tokens": 1, "completion_to
 @pytest.mark.parametrize(
     ("stream", "text"),
     [
-        (_stream(rb'{"content": "a\ud83d"}', rb'{"content": "\ude00b"}'), "a😀b"),
-        (_stream(rb'{"content": "a\ud83d"}', rb'{"content": "b"}'), "a\ufffdb"),
-        (_stream(rb'{"content": "\ude00a\ud83d"}'), "\ufffda\ufffd"),
-        (_stream(rb'{"content": "\ud83d", "x": 1}', b'{"role": "assistant"}', rb'{"content": "\ude00"}'), "😀"),
-        (_stream(b'{"content": "a\xf0\x9f"}', b'{"content": "\x98\x80b"}'), "a😀b"),
+        (chunks(rb'{"content": "a\ud83d"}', rb'{"content": "\ude00b"}'), "a😀b"),
+        (chunks(rb'{"content": "a\ud83d"}', rb'{"content": "b"}'), "a\ufffdb"),
+        (chunks(rb'{"content": "\ude00a\ud83d"}'), "\ufffda\ufffd"),
+        (chunks(rb'{"content": "\ud83d", "x": 1}', b'{"role": "assistant"}', rb'{"content": "\ude00"}'), "😀"),
+        (chunks(b'{"content": "a\xf0\x9f"}', b'{"content": "\x98\x80b"}'), "a😀b"),
         (
-            _stream(b'{"content": "a\xc3"}', b'{"content": "b\xff"}', b'{"content": "c\xe2\x82"}'),
+            chunks(b'{"content": "a\xc3"}', b'{"content": "b\xff"}', b'{"content": "c\xe2\x82"}'),
             "a\ufffdb\ufffdc\ufffd",
         ),
-        (_stream(rb'{"content": "a", "logprobs": NaN, "x": [Infinity, -Infinity, 1e999]}'), "a"),
-        (_stream(b'{"content": "a\tb\x01", "n": %s}' % (b"9" * 5000)), "a\tb\x01"),
-        (_stream(rb'{"content": "a\u0000b"}', rb'{"content": "\\u0000"}'), "a\ufffdb\\u0000"),
-        (b"\xef\xbb\xbf" + _stream(b'{"content": "a"}'), "a"),
-        (_stream(b'{"content": "a"}').replace(b"data: ", b"data: \xef\xbb\xbf"), "a"),
-        (_stream(b'{"content": "a"}', usage=b'{"prompt_tokens": NaN, "completion_tokens": "many"}'), "a"),
-        (_stream(b'{"content": "a"}', usage=b"[1]"), "a"),
+        (chunks(rb'{"content": "a", "logprobs": NaN, "x": [Infinity, -Infinity, 1e999]}'), "a"),
+        (chunks(b'{"content": "a\tb\x01", "n": %s}' % (b"9" * 5000)), "a\tb\x01"),
+        (chunks(rb'{"content": "a\u0000b"}', rb'{"content": "\\u0000"}'), "a\ufffdb\\u0000"),
+        (b"\xef\xbb\xbf" + chunks(b'{"content": "a"}'), "a"),
+        (chunks(b'{"content": "a"}').replace(b"data: ", b"data: \xef\xbb\xbf"), "a"),
+        (chunks(b'{"content": "a"}', usage=b'{"prompt_tokens": NaN, "completion_tokens": "many"}'), "a"),
+        (chunks(b'{"content": "a"}', usage=b"[1]"), "a"),
         (b'\xef\xbb\xbf {"choices": [{"message": {"content": "a\xff"}, "finish_reason": "stop"}]}', "a\ufffd"),
         (b'\n\n {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}], "usage": Infinity}', "a"),
     ],
@@ -50,7 +50,7 @@ async def test_streams_that_are_not_quite_json(native: OpenAIBackend, script: Sc
 
 async def test_halves_are_joined_in_all_that_is_read(native: OpenAIBackend, script: Script) -> None:
     call = rb'{"tool_calls": [{"index": %d, "function": {"name": %s, "arguments": "%s"}}]}'
-    stream = _stream(
+    stream = chunks(
         rb'{"refusal": "No \ud83d"}',
         call % (0, rb'"get_\ud83d\ude00\ud83d"', rb"{\"a\": \"\ud83d"),
         call % (1, rb'"g"', rb"{\"b\": \"\ud83d"),

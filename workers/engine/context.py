@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import orjson
-
 from app import tokens
 from app.db.base import Json
+from app.text import to_json
 from workers.engine.annotations import without_markers
 from workers.tools.arguments import is_object
 
@@ -127,7 +126,7 @@ def _cost(message: Json, measure: Measure) -> int:
     elif content is not None:
         total += sum(measure(part["text"]) if part["type"] == "text" else _IMAGE_TOKENS for part in content)
     if "tool_calls" in message:
-        total += measure(orjson.dumps(message["tool_calls"]).decode())
+        total += measure(to_json(message["tool_calls"]).decode())
     return total
 
 

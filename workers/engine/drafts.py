@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-import orjson
-
 from app import ids
 from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
+from app.text import to_json
 from workers.engine.annotations import Annotated, AnnotationScanner
 from workers.tools.base import CallDraft
 from workers.tools.material import Material
@@ -104,7 +103,7 @@ class MessageDraft:
 
     def _delta(self, part: Json) -> RunEvent:
         body = {"id": self.id, "object": "thread.message.delta", "delta": {"content": [part]}}
-        return RunEvent("thread.message.delta", orjson.dumps(body))
+        return RunEvent("thread.message.delta", to_json(body))
 
     def content(self) -> list[Json]:
         """The parts as a message holds them."""
@@ -155,4 +154,4 @@ def call_delta(step_id: str, index: int, told: Json) -> RunEvent:
     """The delta of a step that tells something of its call number `index`."""
     details = {"type": "tool_calls", "tool_calls": [{"index": index, **told}]}
     body = {"id": step_id, "object": "thread.run.step.delta", "delta": {"step_details": details}}
-    return RunEvent("thread.run.step.delta", orjson.dumps(body))
+    return RunEvent("thread.run.step.delta", to_json(body))

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
 import structlog
 from redis.exceptions import RedisError
 
 from app.events import EventLog, Place, RunEvent
+from app.text import to_json
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class _Waiting:
     def encoded(self) -> RunEvent:
         if self.event is None:
             before, after = self.around
-            self.event = RunEvent("thread.message.delta", before + orjson.dumps("".join(self.text or ())) + after)
+            self.event = RunEvent("thread.message.delta", before + to_json("".join(self.text or ())) + after)
         return self.event
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
 from app.backends.base import BackendFailure
 from app.db.base import Json
 from app.db.session import transaction
 from app.models import File
 from app.services import tool_resources
+from app.text import to_json
 from workers.tools import code_execution
 from workers.tools.base import ToolContext
 from workers.tools.code_draft import CodeDraft
@@ -52,7 +51,7 @@ class CodeInterpreterTool:
         return f'The arguments of {self.name!r} must be {{"code": "..."}}, with some code.'
 
     def arguments(self, call: Json) -> str:
-        return orjson.dumps({"code": call["code_interpreter"]["input"]}).decode()
+        return to_json({"code": call["code_interpreter"]["input"]}).decode()
 
     async def prepare(self, context: ToolContext) -> str | None:
         """Tells the model which files there are (contract, section 10)."""

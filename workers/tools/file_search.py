@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from app import tokens
 from app.backends.base import BackendFailure, Model
 from app.db.base import Json
@@ -14,6 +12,7 @@ from app.db.session import transaction
 from app.errors import InvalidRequest
 from app.services import tool_resources, vector_search
 from app.services.vector_search import Hit
+from app.text import to_json
 from workers.tools.arguments import as_object
 from workers.tools.base import ToolContext
 from workers.tools.material import marker
@@ -94,7 +93,7 @@ class FileSearchTool:
 
     def ask(self, call_id: str, question: str) -> Json:
         """A search for `question` that the model has not asked for, because it cannot."""
-        arguments = orjson.dumps({"queries": [question]}).decode()
+        arguments = to_json({"queries": [question]}).decode()
         return {**_shown(call_id, self._ranking), "arguments": arguments, "unasked": True}
 
     async def prepare(self, context: ToolContext) -> str | None:
