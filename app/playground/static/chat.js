@@ -6,7 +6,7 @@ import { button, complain, fill, h } from "./dom.js";
 import { Inspector } from "./inspector.js";
 import { MessageView } from "./messages.js";
 import { metadataFields } from "./metadata.js";
-import { Run } from "./run.js";
+import { ENDED, Run } from "./run.js";
 
 /** Shows a thread (`new`: one that is made with its first message). Gives what is to be done on leaving. */
 export async function showThread(place, id) {
@@ -31,9 +31,18 @@ class Chat {
     this.element = h("section", { class: "chat", "aria-label": "Thread" });
     this.element.append(this.title, this.list, this.again, this.composer.element);
     this.list.addEventListener("shown", () => this.#scroll());
-    // Tabs with the same thread tell each other of runs.
+    // What reads the thread or adds to it: one after the other, so that what is older never comes on top of what is newer.
+    this.last = Promise.resolve();
+    // The tab that starts a run tells the others that have the same thread.
     this.channel = new BroadcastChannel("locum.runs");
-    this.channel.onmessage = ({ data }) => data.thread === this.id && !this.run?.isActive && this.#catchUp().catch(complain);
+    this.channel.onmessage = ({ data }) => data.thread === this.id && this.#catchUp().catch(complain);
+  }
+
+  /** Has `act` done when all that was asked for before it is. */
+  #inTurn(act) {
+    const done = this.last.then(act);
+    this.last = done.catch(() => {});
+    return done;
   }
 
   async open(asked) {
@@ -45,28 +54,39 @@ class Chat {
   }
 
   close() {
+    this.isClosed = true;
     this.run?.leave();
     this.channel.close();
   }
 
-  /** All messages as they are now, and the newest run, or the one that is asked for. */
-  async #catchUp(runId) {
+  /** Shows the thread as it is now, with the newest run, or the one that is asked for. */
+  #catchUp(runId) {
+    return this.#inTurn(() => this.#look(runId));
+  }
+
+  async #look(runId) {
     this.#title();
-    this.messages = await all(`/threads/${this.id}/messages`, { order: "asc" });
+    // The run first: messages that are read after it ended are whole, and one that runs on tells its own by its events.
     const [newest] = runId ? [await get(`/threads/${this.id}/runs/${runId}`)] : (await get(`/threads/${this.id}/runs?limit=1`)).data;
+    this.messages = await all(`/threads/${this.id}/messages`, { order: "asc" });
+    if (this.isClosed) return;
     const run = newest && new Run((what, object) => this.#changed(run, what, object));
-    const isOver = !newest || ["completed", "incomplete", "failed", "cancelled", "expired"].includes(newest.status);
-    // What an active run writes is told by its events, from the first.
+    const isOver = !newest || ENDED.includes(newest.status);
     const whole = this.messages.filter((message) => isOver || message.run_id !== newest.id);
     this.views.clear();
     fill(this.list);
     await Promise.all(whole.map((message) => this.#view(message).finish(message)));
-    if (!newest) return;
+    if (!newest || this.isClosed) return;
     this.composer.choose(newest.assistant_id);
     this.run = run;
     this.inspector.show(run, this.#told(newest));
-    if (isOver) await run.load(newest);
-    else this.#carry((one) => one.follow(newest), run).catch(complain);
+    if (!isOver) {
+      this.#carry((one) => one.follow(newest), run).catch(complain);
+      return;
+    }
+    fill(this.again);
+    this.composer.busy(false); // it was, if an earlier run was still being read
+    await run.load(newest);
   }
 
   /** What the visitor had said before a run, as the API takes it. */
@@ -76,7 +96,11 @@ class Chat {
   }
 
   /** Adds a message and runs the assistant on the thread. */
-  async send(message, assistantId) {
+  send(message, assistantId) {
+    return this.#inTurn(() => this.#send(message, assistantId));
+  }
+
+  async #send(message, assistantId) {
     if (!this.id) {
       this.thread = await post("/threads");
       this.id = this.thread.id;
@@ -113,7 +137,7 @@ class Chat {
 
   #offerAgain(run) {
     if (!["failed", "incomplete", "cancelled", "expired"].includes(run?.status)) return;
-    fill(this.again, h("span", {}, `The run ${run.status === "incomplete" ? "is" : "was"} ${run.status}. `), button("Try again", () => this.#start(run.assistant_id)));
+    fill(this.again, h("span", {}, `The run ${run.status === "incomplete" ? "is" : "was"} ${run.status}. `), button("Try again", () => this.#inTurn(() => this.#start(run.assistant_id))));
   }
 
   async stop() {
@@ -133,7 +157,7 @@ class Chat {
         view.finish(object);
         this.messages = [...this.messages.filter(({ id }) => id !== object.id), object];
       }
-    } else if (what === "run" && object.status === "queued") this.channel.postMessage({ thread: this.id });
+    } else if (what === "run" && object.status === "queued" && run.isOurs) this.channel.postMessage({ thread: this.id });
     this.inspector.changed(what);
     if (what === "delta") this.#scroll();
   }

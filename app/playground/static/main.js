@@ -22,8 +22,10 @@ const SCHEME = "locum.scheme";
 
 const main = document.getElementById("main");
 let leave = () => {};
+let shown = 0;
 
 async function show() {
+  const number = (shown += 1);
   leave();
   leave = () => {};
   bar();
@@ -35,8 +37,11 @@ async function show() {
     const place = h("div", { class: "view" });
     fill(main, place);
     try {
-      leave = (await view(place, match[1])) ?? (() => {});
+      const left = (await view(place, match[1])) ?? (() => {});
+      if (number === shown) leave = left;
+      else left(); // the visitor has gone on before it was there
     } catch (error) {
+      if (number !== shown) return undefined;
       if (error instanceof ApiError && error.status === 401) return signOut(error);
       fill(place, h("p", { class: "failure" }, error.message));
       complain(error);

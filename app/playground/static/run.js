@@ -16,6 +16,8 @@ export class Run {
     this.messages = new Map();
     this.events = [];
     this.lastId = null;
+    /** Whether this tab started it, or sent it outputs. */
+    this.isOurs = false;
     this.changed = changed;
     this.reading = new AbortController();
   }
@@ -26,6 +28,7 @@ export class Run {
 
   /** Starts a run by POST and reads its events to its end, or until it waits for outputs. */
   async start(path, body) {
+    this.isOurs = true;
     const url = `${BASE}${path}${path.includes("?") ? "&" : "?"}${INCLUDE}`;
     await this.#read(await request("POST", url, { ...body, stream: true }, { signal: this.reading.signal }));
     await this.#untilItsEnd();
