@@ -58,10 +58,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a completion. `usage` is None where the backend did not tell it."""
+    """The end of a completion. `usage` is None where the backend did not tell it.
+
+    `message` and `calls` (by the calls' numbers) are fields which the server is to be given back when it is told of
+    this turn again: its own ids of the calls, its reasoning, signatures.
+    """
 
     reason: FinishReason
     usage: Usage | None
+    message: dict[str, Any] = field(default_factory=dict)
+    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 Delta = TextDelta | RefusalDelta | ToolCallDelta | Finish

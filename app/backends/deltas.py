@@ -3,16 +3,15 @@
 Known differences, all understood:
 
 - content as a list of parts (Mistral);
-- whole tool calls in one chunk, with arguments as an object (Ollama);
-- tool calls without `index`, or all with index 0 and ids of their own (Gemini); id and name repeated in every chunk;
-- the older `function_call`; other words for the finish reason;
-- usage beside the choices, or in a chunk of its own, or not at all, or nonsense;
-- a `message` in place of a `delta` (servers that ignore `stream`);
+- tool calls in every form that app.backends.call_assembly knows; the older `function_call`;
+- other words for the finish reason; none with the last chunk, or in the chunk of the usage;
+- usage beside the choices, or in a chunk of its own, or several times, or not at all, or nonsense;
+- a `message` in place of a `delta` (servers that ignore `stream`), or after all deltas, saying everything once more;
+- what the model thinks, in fields of its own or as `<think>` before the answer (app.backends.thoughts);
 - a character cut in two by the chunks; bytes that are no UTF-8; `NaN` and its like (app.backends.lenient_json).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import Any
 
 from app.backends import lenient_json
@@ -23,12 +22,13 @@ from app.backends.base import (
     FinishReason,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
     Usage,
 )
+from app.backends.call_assembly import CallAssembler, NamelessCall
+from app.backends.call_pieces import Piece
 from app.backends.failures import Retryable, ServerError, code_of, malformed
 from app.backends.lenient_json import TextJoiner
-from app.text import storable, to_json
+from app.backends.thoughts import ThoughtFilter, Thoughts
 
 _FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -40,27 +40,23 @@ _FINISH_REASONS: dict[str, FinishReason] = {
     "tool_use": "tool_calls",
     "content_filter": "content_filter",
     "safety": "content_filter",
+    "recitation": "content_filter",
+    "prohibited_content": "content_filter",
+    "blocklist": "content_filter",
+    "sensitive": "content_filter",
 }
-
-
-@dataclass(slots=True)
-class _Call:
-    number: int
-    id: str | None
-    name: str | None = None
-    #: Arguments that came before the name.
-    held: str = ""
-    has_arguments: bool = False
-    joiner: TextJoiner = field(default_factory=TextJoiner)
+#: Reasons that are troubles of the server's (OpenRouter, vLLM and SGLang, DeepSeek, Zhipu, Gemini).
+_TROUBLES = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "malformed_function_call"})
 
 
 class DeltaReader:
-    """Reads the chunks of one completion, in order, into the list it is given."""
+    """Reads the chunks of one completion, in order, into the list it is given. `tools`: the names of the request's."""
 
-    def __init__(self) -> None:
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
+    def __init__(self, tools: Collection[str] = ()) -> None:
+        self._calls = CallAssembler(tools)
+        self._thoughts, self._filter = Thoughts(), ThoughtFilter()
         self._text, self._refusal = TextJoiner(), TextJoiner()
+        self._has_said = False
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
 
@@ -82,22 +78,21 @@ class DeltaReader:
 
     def finish(self) -> list[Delta]:
         """The last deltas of the completion. Raises BackendFailure if a tool call never got its name."""
-        if any(call.name is None for call in self._calls):
-            raise malformed("a tool call without a name")
+        rest: list[Delta] = []
+        # What was held back for a character's other half, or for the end of thoughts, which has not come.
+        if text := self._filter.feed(self._text.end()) + self._filter.end():
+            rest.append(TextDelta(text))
+        if refusal := self._refusal.end():
+            rest.append(RefusalDelta(refusal))
+        try:
+            self._calls.end(rest)
+        except NamelessCall:
+            raise malformed("a tool call without a name") from None
         reason = self._reason or "stop"
         if reason in ("stop", "tool_calls"):
-            reason = "tool_calls" if self._calls else "stop"
-        return [*self._cut_off(), Finish(reason, self._usage)]
-
-    def _cut_off(self) -> Iterator[Delta]:
-        """What was held back for a character's other half, which has not come."""
-        if text := self._text.end():
-            yield TextDelta(text)
-        if refusal := self._refusal.end():
-            yield RefusalDelta(refusal)
-        for call in self._calls:
-            if arguments := call.joiner.end():
-                yield ToolCallDelta(call.number, None, arguments)
+            reason = "tool_calls" if self._calls.count else "stop"
+        rest.append(Finish(reason, self._usage, self._thoughts.fields(), self._calls.returned()))
+        return rest
 
     def _read_chunk(self, chunk: dict[str, Any], into: list[Delta]) -> None:
         choices = chunk.get("choices")
@@ -106,61 +101,46 @@ class DeltaReader:
         for choice in choices or ():
             if choice.get("index"):
                 continue  # one completion is asked for; more of them are nobody's
-            delta = choice.get("delta") or choice.get("message")
-            if delta:
+            if delta := choice.get("delta"):
                 self._read_delta(delta, into)
+            if message := choice.get("message"):
+                self._read_message(message, into)
             if reason := choice.get("finish_reason"):
-                if reason == "error":
+                if str(reason).lower() in _TROUBLES:
                     raise _told(chunk if chunk.get("error") else choice)
                 self._reason = _FINISH_REASONS.get(str(reason).lower(), "stop")
+        if chunk.get("error"):
+            raise _told(chunk)
         if usage := chunk.get("usage"):
             self._usage = _usage(usage)
 
     def _read_delta(self, delta: dict[str, Any], into: list[Delta]) -> None:
+        self._say(delta, into)
+        for given in delta.get("tool_calls") or ():
+            if given is not None:
+                self._calls.add(Piece.of(given), into)
+        if legacy := delta.get("function_call"):
+            self._calls.add(Piece.of({"index": 0, "function": legacy}), into)
+
+    def _read_message(self, message: dict[str, Any], into: list[Delta]) -> None:
+        """Reads a whole message. What deltas have said before is not said again."""
+        if not self._has_said:
+            self._say(message, into)
+        pieces = [Piece.of(given) for given in message.get("tool_calls") or () if given is not None]
+        if not pieces and (legacy := message.get("function_call")):
+            pieces = [Piece.of({"index": 0, "function": legacy})]
+        self._calls.add_whole(pieces, into)
+
+    def _say(self, delta: dict[str, Any], into: list[Delta]) -> None:
+        self._thoughts.take(delta)
         content = delta.get("content")
         if content and (text := self._text.feed(content if isinstance(content, str) else _text_of_parts(content))):
-            into.append(TextDelta(text))
+            self._has_said = True
+            if text := self._filter.feed(text):
+                into.append(TextDelta(text))
         if refusal := self._refusal.feed(delta.get("refusal") or ""):
+            self._has_said = True
             into.append(RefusalDelta(refusal))
-        for piece in delta.get("tool_calls") or ():
-            self._read_call(piece, into)
-        if legacy := delta.get("function_call"):
-            self._read_call({"index": 0, "function": legacy}, into)
-
-    def _read_call(self, piece: dict[str, Any], into: list[Delta]) -> None:
-        function = piece.get("function") or {}
-        call = self._call_of(piece, function.get("name"))
-        arguments = call.joiner.feed(_arguments(function.get("arguments")))
-        call.has_arguments |= bool(arguments)
-        if call.name is not None:
-            if arguments:
-                into.append(ToolCallDelta(call.number, None, arguments))
-        elif name := function.get("name"):
-            call.name = storable(name)
-            into.append(ToolCallDelta(call.number, call.name, call.held + arguments))
-        else:
-            call.held += arguments
-
-    def _call_of(self, piece: dict[str, Any], name: str | None) -> _Call:
-        """The call that a piece belongs to, which may be a new one."""
-        index, call_id = piece.get("index"), piece.get("id") or None
-        known = self._known_call(index, call_id, name)
-        if known is not None:
-            return known
-        call = _Call(len(self._calls), call_id)
-        self._calls.append(call)
-        if index is not None:
-            self._by_index[int(index)] = call
-        return call
-
-    def _known_call(self, index: Any, call_id: str | None, name: str | None) -> _Call | None:
-        if index is not None:
-            call = self._by_index.get(int(index))
-            is_another = call and call_id and name and call_id != call.id and call.has_arguments
-            return None if is_another else call
-        if call_id is not None:
-            return next((call for call in self._calls if call.id == call_id), None)
-        return self._calls[-1] if self._calls and not name else None
 
 
 def _told(error: dict[str, Any]) -> BackendFailure:
@@ -175,12 +155,6 @@ def _told(error: dict[str, Any]) -> BackendFailure:
 
 def _text_of_parts(parts: list[dict[str, Any]]) -> str:
     return "".join(part["text"] for part in parts if part["type"] == "text")
-
-
-def _arguments(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else to_json(value).decode()
 
 
 def _usage(usage: Any) -> Usage | None:

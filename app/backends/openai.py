@@ -87,7 +87,7 @@ class OpenAIBackend:
         async with self._troubles_told(), await self._server.post("/chat/completions", _encoded(sent)) as response:
             if response.status != 200:
                 await self._refused(response, sent)
-            async with aclosing(_read(response)) as batches:
+            async with aclosing(_read(response, DeltaReader(_tool_names(request)))) as batches:
                 async for batch in batches:
                     yield batch
 
@@ -121,9 +121,12 @@ def _encoded(body: dict[str, Any]) -> bytes:
         raise BackendFailure("invalid_prompt", f"The request cannot be written as JSON: {e}") from None
 
 
-async def _read(response: aiohttp.ClientResponse) -> AsyncGenerator[list[Delta], None]:
+def _tool_names(request: CompletionRequest) -> frozenset[str]:
+    return frozenset(str(tool["function"]["name"]) for tool in request.tools if tool.get("type") == "function")
+
+
+async def _read(response: aiohttp.ClientResponse, reader: DeltaReader) -> AsyncGenerator[list[Delta], None]:
     """The deltas of a response with status 200, a batch for each read that brought some."""
-    reader = DeltaReader()
     content = response.content
     first = await _beginning(content)
     if first.lstrip().startswith(b"{"):  # `stream` was ignored, whatever the content type says

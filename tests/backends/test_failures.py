@@ -48,43 +48,18 @@ def _call(index: int | None, call_id: str | None, name: str | None, arguments: A
     return {"tool_calls": [{key: value for key, value in call.items() if value is not None}]}
 
 
-def test_several_calls_under_one_index() -> None:
-    assert _read(_call(0, "a", "f", "{}"), _call(0, "b", "f", '{"x":1}')) == [
-        ToolCallDelta(0, "f", "{}"),
-        ToolCallDelta(1, "f", '{"x":1}'),
-    ]
-
-
-def test_a_new_id_in_every_piece() -> None:
-    assert _read(_call(0, "a", "f", ""), _call(0, "b", None, "{"), _call(0, "c", None, "}")) == [
+def test_calls_among_deltas() -> None:
+    """How they are put together, whatever the server: tests.backends.test_call_assembly."""
+    assert _read(_call(3, "a", "f", ""), _call(3, None, None, '{"x"'), _call(3, None, None, ":1}")) == [
         ToolCallDelta(0, "f", ""),
-        ToolCallDelta(0, None, "{"),
-        ToolCallDelta(0, None, "}"),
-    ]
-
-
-def test_pieces_that_say_nothing_of_their_call() -> None:
-    assert _read(_call(None, None, "f", '{"a"'), _call(None, None, None, ":1}"), _call(None, None, "g", {})) == [
-        ToolCallDelta(0, "f", '{"a"'),
+        ToolCallDelta(0, None, '{"x"'),
         ToolCallDelta(0, None, ":1}"),
-        ToolCallDelta(1, "g", "{}"),
-    ]
-
-
-def test_arguments_before_the_name() -> None:
-    assert _read(_call(0, "a", None, "{"), _call(0, None, "f", "}")) == [ToolCallDelta(0, "f", "{}")]
-
-
-def test_indices_are_dense() -> None:
-    assert _read(_call(3, "a", "f", "{}"), _call(1, "b", "g", "{}")) == [
-        ToolCallDelta(0, "f", "{}"),
-        ToolCallDelta(1, "g", "{}"),
     ]
 
 
 def test_the_older_function_call() -> None:
-    pieces = [{"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": "{}"}}]
-    assert _read(*pieces) == [ToolCallDelta(0, "f", ""), ToolCallDelta(0, None, "{}")]
+    pieces = [{"function_call": {"name": "f", "arguments": ""}}, {"function_call": {"arguments": '{"x":1}'}}]
+    assert _read(*pieces) == [ToolCallDelta(0, "f", ""), ToolCallDelta(0, None, '{"x":1}')]
 
 
 def test_content_in_parts() -> None:
