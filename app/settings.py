@@ -199,7 +199,9 @@ class Settings(SandboxSettings):
     parser_seconds: float = Field(300, gt=0, description="to parse one file")
     parser_memory_bytes: int = Field(2 * 2**30, ge=2**28, description="of the process that parses one file")
     text_search_config: str = Field("english", pattern="^[a-z_]+$", description="Postgres's, for new chunks' words")
-    file_search_wait_seconds: float = Field(60, ge=0, description="how long a run waits for its thread's new files")
+    file_search_wait_seconds: float = Field(
+        60, ge=0, description="how long a run waits for files that were attached before it and cannot be searched yet"
+    )
 
     # Retention. What has no number of days is kept.
     prune_threads_days: int | None = Field(None, ge=1, description="after which threads that lie idle are deleted")

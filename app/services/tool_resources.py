@@ -1,6 +1,7 @@
 """What is at the disposal of the tools: the files and vector stores of assistants, threads and messages."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -19,6 +20,8 @@ from app.services.vector_store_files import NewFile
 
 #: How long the stores that are made for threads live without being used (contract, section 8).
 _THREAD_STORE_EXPIRY: Final[Json] = {"anchor": "last_active_at", "days": 7}
+#: Files and runs are dated by the clocks of the processes that made them.
+_CLOCKS_APART: Final = timedelta(seconds=1)
 
 
 async def stored(
@@ -119,7 +122,7 @@ async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
 
     They count as used. Raises InvalidRequest if one of them has expired.
     """
-    wanted = dict.fromkeys([*_store_ids(run.tool_resources), *_store_ids(await _of_thread(session, run))])
+    wanted = await _stores_of(session, run)
     found = set(
         await session.scalars(
             scoped(VectorStore, run.project_id).with_only_columns(VectorStore.id).where(VectorStore.id.in_(wanted))
@@ -130,7 +133,14 @@ async def stores_to_search(session: AsyncSession, run: Run) -> list[str]:
     return [store.id for store in usable]
 
 
+async def _stores_of(session: AsyncSession, run: Run) -> list[str]:
+    """The ids of the vector stores of a run's assistant and of its thread, each once."""
+    of_both = [*_store_ids(run.tool_resources), *_store_ids(await _of_thread(session, run))]
+    return list(dict.fromkeys(of_both))
+
+
 async def files_pending(session: AsyncSession, run: Run) -> bool:
-    """Whether files of the thread's own store are still being made searchable."""
-    store_ids = _store_ids(await _of_thread(session, run))
-    return bool(store_ids) and await vector_store_files.pending(session, store_ids) > 0
+    """Whether files that a run is to search are still being made searchable: those that came before the run did."""
+    store_ids = await _stores_of(session, run)
+    before = run.created_at + _CLOCKS_APART
+    return bool(store_ids) and await vector_store_files.pending(session, store_ids, before) > 0

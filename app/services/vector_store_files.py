@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Literal
 
 from sqlalchemy import Select, delete, func, select
@@ -204,9 +205,11 @@ async def content(session: AsyncSession, store: VectorStore, file_id: str) -> st
     return await session.scalar(select(Document.text).where(Document.id == row.document_id)) or ""
 
 
-async def pending(session: AsyncSession, store_ids: Sequence[str]) -> int:
-    """How many files of these stores wait for the end of their ingestion."""
+async def pending(session: AsyncSession, store_ids: Sequence[str], before: datetime) -> int:
+    """How many files that these stores were given before a time wait for the end of their ingestion."""
     statement = select(func.count()).where(
-        VectorStoreFile.vector_store_id.in_(list(store_ids)), VectorStoreFile.status == "in_progress"
+        VectorStoreFile.vector_store_id.in_(list(store_ids)),
+        VectorStoreFile.status == "in_progress",
+        VectorStoreFile.created_at < before,
     )
     return (await session.execute(statement)).scalar_one()

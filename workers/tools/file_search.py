@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app import tokens
 from app.backends.base import BackendFailure, Model
-from app.db.base import Json
+from app.db.base import Json, now
 from app.db.session import transaction
 from app.errors import InvalidRequest
 from app.services import tool_resources, vector_search
@@ -97,9 +97,9 @@ class FileSearchTool:
         return {**_shown(call_id, self._ranking), "arguments": arguments, "unasked": True}
 
     async def prepare(self, context: ToolContext) -> str | None:
-        """Waits, within limits, until the files of the thread's own store are searchable (contract, section 9)."""
+        """Waits, within limits, until the files that the run is to search are searchable (contract, section 9)."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + context.settings.file_search_wait_seconds
+        deadline = loop.time() + _patience(context)
         while loop.time() < deadline:
             async with transaction(context.sessions) as session:
                 if not await tool_resources.files_pending(session, context.run):
@@ -142,6 +142,14 @@ class FileSearchTool:
             for position, result in enumerate(call["file_search"]["results"])
         ]
         return "\n\n".join(passages) or "Nothing was found."
+
+
+def _patience(context: ToolContext) -> float:
+    """How many seconds a run waits for its files. Taken up again it has waited before, so that there are fewer."""
+    limit = context.settings.file_search_wait_seconds
+    if context.run.attempt == 1:
+        return limit
+    return limit - (now() - context.run.created_at).total_seconds()
 
 
 def _queries(arguments: str) -> list[str]:
