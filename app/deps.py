@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import Depends, Header, Path, Query, Request
+from pydantic import AfterValidator
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +22,7 @@ from app.pagination import PageQuery
 from app.rate_limits import RateLimits
 from app.schemas.common import id_of
 from app.schemas.run_steps import Include
+from app.services import files
 from app.settings import Settings
 from app.storage import Storage
 
@@ -185,6 +187,8 @@ ThreadId = Annotated[str, Path(), id_of(ids.THREAD)]
 MessageId = Annotated[str, Path(), id_of(ids.MESSAGE)]
 RunId = Annotated[str, Path(), id_of(ids.RUN)]
 FileId = Annotated[str, Path(), id_of(ids.FILE, ids.AZURE_FILE)]
+#: Below `/files` there is no id that is wrong in itself: whatever it looks like, there is no such file.
+AnyFileId = Annotated[str, Path(), AfterValidator(files.refuse_unstorable_id)]
 UploadId = Annotated[str, Path(), id_of(ids.UPLOAD)]
 VectorStoreId = Annotated[str, Path(), id_of(ids.VECTOR_STORE)]
 BatchId = Annotated[str, Path(), id_of(ids.FILE_BATCH)]

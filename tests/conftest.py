@@ -18,10 +18,13 @@ from playwright.async_api import Browser, Page
 from tests.browser import Heard, open_page, run_browser
 from tests.deployment.engine import CannotRun, Engine, run_engine, what_is_missing
 from tests.fakes.completion_backend import CompletionBackend, ScriptedTurn
+from tests.recorded import teach_the_client
 from tests.running import Locum, run_locum
 from tests.sharing import ByFile
 from tests.stack import Stack, run_stack
 from tests.watched_streams import Watch
+
+teach_the_client()
 
 # A machine that is busy is no bug. The same examples each time: `--hypothesis-profile=explore` looks for others.
 hypothesis.settings.register_profile("explore", deadline=None)

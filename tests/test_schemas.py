@@ -106,6 +106,25 @@ def test_an_explicit_zero_is_shown() -> None:
     assert (shown["temperature"], shown["top_p"]) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("resources", "shown"),
+    [
+        ({}, {"code_interpreter": {"file_ids": []}}),
+        ({"code_interpreter": {"file_ids": ["file-1"]}}, {"code_interpreter": {"file_ids": ["file-1"]}}),
+        (
+            {"file_search": {"vector_store_ids": ["vs_1"]}},
+            {"file_search": {"vector_store_ids": ["vs_1"]}, "code_interpreter": {"file_ids": []}},
+        ),
+    ],
+)
+def test_the_files_of_the_code_interpreter_are_shown_where_there_are_none(resources: Any, shown: Any) -> None:
+    given = {"tools": [{"type": "code_interpreter"}], "tool_resources": resources}
+    assert answer(Assistant, assistant_row(**given), beta.Assistant)["tool_resources"] == shown
+    assert answer(Run, run_row(**given), beta_threads.Run)["tool_resources"] == shown
+    without = {"tools": [], "tool_resources": resources}
+    assert answer(Assistant, assistant_row(**without), beta.Assistant)["tool_resources"] == resources
+
+
 def test_a_thread() -> None:
     row = models.Thread(id="thread_1", created_at=AT, tool_resources={}, metadata_={"a": "b"})
     assert answer(Thread, row, beta.Thread) == {
@@ -154,7 +173,7 @@ def test_a_new_run_shows_the_defaults() -> None:
         "required_action": None,
         "last_error": None,
         "model": "m",
-        "instructions": "",
+        "instructions": None,
         "tools": [],
         "tool_resources": {},
         "metadata": {},

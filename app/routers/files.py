@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from app import ids
 from app.db.session import transaction
-from app.deps import FileId, FilePageDep, KnownProjectDep, ProjectDep, SessionDep, SessionsDep, SettingsDep, StorageDep
+from app.deps import (
+    AnyFileId,
+    FilePageDep,
+    KnownProjectDep,
+    ProjectDep,
+    SessionDep,
+    SessionsDep,
+    SettingsDep,
+    StorageDep,
+)
 from app.multipart import read_form
 from app.ranges import requested
 from app.schemas.common import ListPage
@@ -93,13 +102,13 @@ async def list_files(
 
 
 @router.get("/{file_id}")
-async def get_file(file_id: FileId, project: ProjectDep, session: SessionDep) -> File:
+async def get_file(file_id: AnyFileId, project: ProjectDep, session: SessionDep) -> File:
     return File.model_validate(await files.get(session, project, file_id))
 
 
 @router.get("/{file_id}/content", response_class=StreamingResponse, responses=_CONTENT)
 async def get_file_content(
-    file_id: FileId,
+    file_id: AnyFileId,
     project: KnownProjectDep,
     sessions: SessionsDep,
     storage: StorageDep,
@@ -127,6 +136,6 @@ async def get_file_content(
 
 
 @router.delete("/{file_id}")
-async def delete_file(file_id: FileId, project: ProjectDep, session: SessionDep, storage: StorageDep) -> FileDeleted:
+async def delete_file(file_id: AnyFileId, project: ProjectDep, session: SessionDep, storage: StorageDep) -> FileDeleted:
     await files.delete(session, storage, project, file_id)
     return FileDeleted(id=file_id)

@@ -19,7 +19,7 @@ from app.schemas.common import (
     shown_as,
 )
 from app.schemas.response_format import ResponseFormat
-from app.schemas.tools import AssistantTools, NewToolResources, ToolResources
+from app.schemas.tools import AssistantTools, NewToolResources, ShownResources, ToolResources
 
 Name = Annotated[str, Field(max_length=256)]
 Description = Annotated[str, Field(max_length=512)]
@@ -68,7 +68,7 @@ class Assistant(Answer):
     top_p: Annotated[float, shown_as(1.0)]
     temperature: Annotated[float, shown_as(1.0)]
     reasoning_effort: str | None
-    tool_resources: Json
+    tool_resources: ShownResources
     metadata: StoredMetadata
     response_format: Annotated[Any, shown_as("auto")]
 

@@ -28,7 +28,7 @@ from app.schemas.common import (
 from app.schemas.messages import MessageCreate
 from app.schemas.response_format import ResponseFormat, stored_option
 from app.schemas.threads import ThreadCreate
-from app.schemas.tools import RunTools, ToolChoice, ToolResources
+from app.schemas.tools import RunTools, ShownResources, ToolChoice, ToolResources
 
 __all__ = [
     "Run",
@@ -139,10 +139,10 @@ class Run(Answer):
     required_action: Json | None
     last_error: Json | None
     model: str
-    #: Never null: OpenAI's description and the types of its clients have a string here.
-    instructions: Annotated[str, shown_as("")]
+    #: Null where neither the run nor its assistant has any, as OpenAI sends it; its description has a string here.
+    instructions: str | None
     tools: list[Json]
-    tool_resources: Json
+    tool_resources: ShownResources
     metadata: StoredMetadata
     temperature: Annotated[float, shown_as(1.0)]
     top_p: Annotated[float, shown_as(1.0)]

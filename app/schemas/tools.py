@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from app.schemas.chunking import ChunkingStrategy
 from app.schemas.common import Array, Json, Metadata, RequestBody, array_of, by_shape, by_type, tag
@@ -165,3 +165,14 @@ def stored_resources(resources: ToolResources | NewToolResources | None) -> Json
         return {}
     stored: dict[str, Any] = resources.model_dump(exclude_none=True, exclude={"file_search": {"vector_stores"}})
     return stored
+
+
+def _with_files_of_code(resources: Json, info: ValidationInfo) -> Json:
+    """Where the code interpreter is a tool, its files are told, also if there are none (contract, section 5)."""
+    if any(tool.get("type") == "code_interpreter" for tool in info.data.get("tools", ())):
+        return {**resources, "code_interpreter": {"file_ids": [], **resources.get("code_interpreter", {})}}
+    return resources
+
+
+#: Of an answer that has `tools` before this field.
+ShownResources = Annotated[Json, AfterValidator(_with_files_of_code)]

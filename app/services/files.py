@@ -34,6 +34,13 @@ def unexpired() -> sa.ColumnElement[bool]:
     return sa.or_(File.expires_at.is_(None), File.expires_at > sa.func.now())
 
 
+def refuse_unstorable_id(file_id: str) -> str:
+    """The id of a file as a client names it. Raises NotFound for one with U+0000, which Postgres would choke on."""
+    if "\0" in file_id:
+        raise NotFound.of(File.__tablename__, file_id)
+    return file_id
+
+
 async def get(session: AsyncSession, project_id: str, file_id: str, *, lock: bool = False) -> File:
     """One file. `lock` keeps others from changing or naming it until the end of the transaction. Raises NotFound."""
     statement = scoped(File, project_id).where(File.id == file_id, unexpired())

@@ -97,3 +97,15 @@ def test_assistants_of_another_project_are_not_there(client: OpenAI, other_clien
 async def test_an_assistant_through_the_asynchronous_client(aclient: AsyncOpenAI) -> None:
     made = await aclient.beta.assistants.create(model="m")
     assert await aclient.beta.assistants.retrieve(made.id) == made
+
+
+def test_the_code_interpreter_without_files(client: OpenAI) -> None:
+    assistant = client.beta.assistants.create(model="m", tools=[{"type": "code_interpreter"}])
+    assert assistant.to_dict()["tool_resources"] == {"code_interpreter": {"file_ids": []}}
+    assert client.beta.assistants.retrieve(assistant.id) == assistant
+    run = client.beta.threads.create_and_run(
+        assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "Hi"}]}
+    )
+    assert run.to_dict()["tool_resources"] == {"code_interpreter": {"file_ids": []}}
+    plain = client.beta.assistants.update(assistant.id, tools=[])
+    assert plain.to_dict()["tool_resources"] == {}

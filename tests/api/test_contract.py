@@ -96,6 +96,7 @@ REFUSALS: Final = [
     _missing("/threads/{thread}/runs/{ended}/steps/step_none", "No run step found with id 'step_none'."),
     _missing("/vector_stores/vs_none", "No vector store found with id 'vs_none'."),
     _missing("/files/file-none", "No such File object: file-none", "id"),
+    _missing("/files/fake_id", "No such File object: fake_id", "id"),
     _missing("/models/none", "The model 'none' does not exist", "model", "model_not_found"),
     Refusal(
         "GET",
@@ -338,7 +339,7 @@ def test_bare_threads_messages_and_runs(http: httpx2.Client) -> None:
         required_action=None,
         last_error=None,
         model="echo",
-        instructions="",
+        instructions=None,
         tools=[],
         tool_resources={},
         metadata={},

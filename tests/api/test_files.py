@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import psutil
@@ -496,11 +497,13 @@ def test_lists_that_are_refused(http: httpx2.Client, query: dict[str, Any], para
     assert (status, rest) == (400, [param, code])
 
 
-def test_ids_that_are_none_of_files(http: httpx2.Client) -> None:
-    for path in ("/files/undefined", "/files/undefined/content"):
-        status, message, param, code = refusal(http.get(path))
-        assert (status, param, code) == (400, "file_id", "invalid_value")
-        assert message == "Invalid 'file_id': 'undefined'. Expected an ID that begins with 'file'."
+@pytest.mark.parametrize("file_id", ["fake_id", "undefined", "file-none", "asst_1", "assistant-1", "a%00b", "%20", "ä"])
+def test_ids_that_are_none_of_files(http: httpx2.Client, file_id: str) -> None:
+    """As recorded: a file that is not there is missing, whatever its id looks like."""
+    missing = (404, f"No such File object: {unquote(file_id)}", "id", None)
+    assert refusal(http.get(f"/files/{file_id}")) == missing
+    assert refusal(http.delete(f"/files/{file_id}")) == missing
+    assert refusal(http.get(f"/files/{file_id}/content")) == missing
 
 
 def test_files_of_another_project_are_not_there(client: OpenAI, other_client: OpenAI) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
@@ -494,3 +495,18 @@ def test_all_runs_of_a_thread_are_listed_page_by_page(client: OpenAI, model: str
     listed = [run.id for run in client.beta.threads.runs.list(first.thread_id, limit=2)]
     assert listed == runs[::-1]
     assert [run.id for run in client.beta.threads.runs.list(first.thread_id, limit=2, order="asc")] == runs
+
+
+def test_a_run_without_instructions(
+    client: OpenAI, http: httpx2.Client, model: str, script: Callable[..., None]
+) -> None:
+    script(Turn(text=("Yes.",)), Turn(text=("Yes.",)))
+    assistant = client.beta.assistants.create(model=model)
+    thread = {"messages": [{"role": "user", "content": "Hi"}]}
+    asked = {"assistant_id": assistant.id, "thread": thread, "stream": True}
+    with http.stream("POST", "/threads/runs", json=asked) as answer:
+        told = [line for line in answer.iter_lines() if '"object":"thread.run"' in line]
+    assert told
+    assert all('"instructions":null' in line for line in told)
+    given = http.post("/threads/runs", json={"assistant_id": assistant.id, "thread": thread, "instructions": ""}).json()
+    assert given["instructions"] == ""

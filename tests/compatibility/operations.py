@@ -151,7 +151,10 @@ DIFFERENCES: Final = (
         "The name of a vector store that was made without one is null, as OpenAI sends it; the clients' types have a "
         "string. It matters to a Python client with `_strict_response_validation` alone."
     ),
-    '`instructions` of a run are `""` where there are none, as the clients\' types have it; OpenAI sends null.',
+    (
+        "`instructions` of a run are null where neither it nor its assistant has any, as OpenAI sends them; the "
+        "clients' types have a string. It matters to a Python client with `_strict_response_validation` alone."
+    ),
     "`POST /vector_stores/{vector_store_id}` takes `description` too, as the object shows it.",
     "Any `model` is taken: the operator's routes say which one answers. OpenAI refused names that it did not know.",
 )

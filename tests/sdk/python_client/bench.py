@@ -9,6 +9,10 @@ from typing import Any
 
 from openai import AsyncOpenAI, OpenAI
 
+from tests.recorded import teach_the_client
+
+teach_the_client()
+
 Json = dict[str, Any]
 
 WEATHER: Any = {
