@@ -10,6 +10,7 @@ _OFFICE = "http://schemas.openxmlformats.org"
 _WORD = f'xmlns:w="{_OFFICE}/wordprocessingml/2006/main"'
 _DRAWING = f'xmlns:a="{_OFFICE}/drawingml/2006/main" xmlns:p="{_OFFICE}/presentationml/2006/main"'
 _SHEET = f'xmlns="{_OFFICE}/spreadsheetml/2006/main"'
+_OUTSIDE = ' TargetMode="External"'
 _LINKS = f'xmlns:r="{_OFFICE}/officeDocument/2006/relationships"'
 
 PDF_PAGE = "/MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
@@ -68,6 +69,22 @@ def archive(parts: Mapping[str, str | bytes]) -> bytes:
     return out.getvalue()
 
 
+def parts_of(data: bytes) -> dict[str, bytes]:
+    """What is in an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def with_part(data: bytes, name: str, part: str | bytes) -> bytes:
+    """The archive with one more part."""
+    return archive({**parts_of(data), name: part})
+
+
+def renamed(data: bytes, old: str, new: str) -> bytes:
+    """The archive with one word for another in all its parts."""
+    return archive({name: part.replace(old.encode(), new.encode()) for name, part in parts_of(data).items()})
+
+
 def _office(main: str, main_type: str, parts: Mapping[str, str], types: Mapping[str, str] | None = None) -> bytes:
     overrides = {main: main_type, **(types or {})}
     declared = "".join(
@@ -85,9 +102,10 @@ def _office(main: str, main_type: str, parts: Mapping[str, str], types: Mapping[
 
 
 def links(targets: Mapping[str, tuple[str, str]]) -> str:
-    """A part that links others: id to type and target."""
+    """A part that links others: id to type and target; a target with a colon is outside."""
     items = "".join(
-        f'<Relationship Id="{name}" Type="{_OFFICE}/officeDocument/2006/relationships/{type_}" Target="{target}"/>'
+        f'<Relationship Id="{name}" Type="{_OFFICE}/officeDocument/2006/relationships/{type_}" Target="{target}"'
+        f"{_OUTSIDE if ':' in target else ''}/>"
         for name, (type_, target) in targets.items()
     )
     return f'{_XML}<Relationships xmlns="{_OFFICE}/package/2006/relationships">{items}</Relationships>'
@@ -99,8 +117,16 @@ def docx(paragraphs: Sequence[str], table: Sequence[Sequence[str]] = (), *, doct
     if table:
         rows = "".join(f"<w:tr>{''.join(f'<w:tc>{_paragraph(cell)}</w:tc>' for cell in row)}</w:tr>" for row in table)
         body += f"<w:tbl>{rows}</w:tbl>"
-    document = f"{_XML}{doctype}<w:document {_WORD}><w:body>{body}</w:body></w:document>"
-    return _office("word/document.xml", "wordprocessingml.document.main", {"word/document.xml": document})
+    return docx_file(body, doctype=doctype)
+
+
+def docx_file(body: str, parts: Mapping[str, str] | None = None, *, links_: str = "", doctype: str = "") -> bytes:
+    """A Word document with this body; `parts` are the others below word/, and `links_` what it says of them."""
+    document = f"{_XML}{doctype}<w:document {_WORD} {_LINKS}><w:body>{body}</w:body></w:document>"
+    others = {f"word/{name}": f"{_XML}{part}" for name, part in (parts or {}).items()}
+    if links_:
+        others["word/_rels/document.xml.rels"] = links_
+    return _office("word/document.xml", "wordprocessingml.document.main", {"word/document.xml": document, **others})
 
 
 def _paragraph(text: str) -> str:

@@ -5,10 +5,12 @@ ends are not marked, of which older pages are full, nest for it.
 """
 
 import re
+from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from typing import Final
 
-from workers.ingestion import text_decoding
+from workers.ingestion import signatures, text_decoding
+from workers.ingestion.parsed import MAX_ENCODED_BYTES, ParsedFile, too_long
 
 _DECLARED: Final = re.compile(
     rb"""<(?:meta|\?xml)\b[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?([A-Za-z0-9_.:-]{2,40})""", re.I
@@ -39,12 +41,34 @@ _LINES: Final = frozenset({"br", "caption", "dd", "dt", "figcaption", "legend", 
 _MAX_INDENT: Final = 8
 
 
-def read(data: bytes) -> str | None:
-    """The text of the page, its title first; None if `data` is no text."""
-    declared = _DECLARED.search(data[:4096])
-    page = text_decoding.decode(data, declared.group(1).decode("ascii") if declared else None)
+def read_page(data: bytes) -> ParsedFile:
+    """The text of a page, its title first. Raises Unparsable if `data` is no text."""
+    if len(data) > MAX_ENCODED_BYTES:
+        raise too_long()
+    page = text_decoding.decode(data, declared_encoding(data))
     if page is None:
-        return None
+        raise signatures.mismatch(data, "html")
+    return ParsedFile(_text(page))
+
+
+def read_archive(data: bytes) -> ParsedFile:
+    """The texts of the pages in a web archive (RFC 2557), of which Excel writes one for each sheet."""
+    texts = []
+    for part in message_from_bytes(data, policy=policy.compat32).walk():
+        content = part.get_payload(decode=True)
+        if part.get_content_type() == "text/html" and isinstance(content, bytes):
+            page = text_decoding.decode(content, part.get_content_charset() or declared_encoding(content))
+            texts.append(_text(page or ""))
+    return ParsedFile("\n\n".join(filter(None, texts)))
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """The encoding that a page says it has, or that its XML declaration says."""
+    declared = _DECLARED.search(data[:4096])
+    return declared.group(1).decode("ascii") if declared else None
+
+
+def _text(page: str) -> str:
     reader = _Reader()
     reader.feed(page)
     reader.close()

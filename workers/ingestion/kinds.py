@@ -15,7 +15,9 @@ UNKNOWN: Final = "unknown"
 _DOCUMENTS: Final = frozenset({"doc", "docx", "epub", "html", "odt", "pdf", "pptx", "rtf", "xls", "xlsx"})
 
 _ALIASES: Final = {
-    **dict.fromkeys(("htm", "xhtml"), "html"),
+    **dict.fromkeys(("htm", "mht", "mhtml", "xhtml"), "html"),
+    "dot": "doc",
+    "xlt": "xls",
     **dict.fromkeys(("docm", "dotx", "dotm"), "docx"),
     **dict.fromkeys(("pptm", "ppsx", "potx"), "pptx"),
     **dict.fromkeys(("xlsm", "xltx"), "xlsx"),

@@ -10,6 +10,9 @@ from workers.ingestion.parsed import Unparsable
 
 ARCHIVES: Final = frozenset({"docx", "epub", "odt", "pptx", "xlsx"})
 
+#: An archive with nothing in it.
+EMPTY: Final = b"PK\5\6" + bytes(18)
+
 #: Far beyond what people write; a bomb declares more, or breaks the process's own limits.
 _MAX_PARTS: Final = 20_000
 _MAX_UNPACKED_BYTES: Final = 2**30
@@ -22,12 +25,7 @@ _ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
 
 
 def check(data: bytes, kind: str) -> None:
-    """Raises Unparsable unless `data` is an archive of the kind, of sizes that can be unpacked, and not encrypted."""
-    name = signatures.NAMES[kind]
-    if data.startswith(signatures.COMPOUND_FILE):
-        if _ENCRYPTED_PACKAGE in data:
-            raise signatures.protected()
-        raise Unparsable("invalid_file", f"By its name the file is {name}, but it looks like an older Office document.")
+    """Raises Unparsable where an archive of the kind is damaged, encrypted, or too large to be unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_sizes(archive.infolist())
@@ -36,6 +34,11 @@ def check(data: bytes, kind: str) -> None:
         raise signatures.damaged(kind) from error
     if encrypted:
         raise signatures.protected()
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Whether a compound file is an encrypted document of the newer formats."""
+    return data.startswith(signatures.COMPOUND_FILE) and _ENCRYPTED_PACKAGE in data
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:

@@ -9,6 +9,9 @@ ErrorCode = Literal["unsupported_file", "invalid_file", "server_error"]
 #: Of the text of one file, in UTF-8.
 MAX_TEXT_BYTES = 64 * 2**20
 
+#: Of a file of text: no encoding takes more bytes for a character of one byte in UTF-8 than UTF-32 does.
+MAX_ENCODED_BYTES = 4 * MAX_TEXT_BYTES
+
 #: Of the text of one file: OpenAI's limit (contract, section 9).
 MAX_TOKENS = 5_000_000
 

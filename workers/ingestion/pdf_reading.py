@@ -12,7 +12,7 @@ from typing import Any, Final
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from workers.ingestion import pdf_annotations, signatures, text_decoding
+from workers.ingestion import pages, pdf_annotations, signatures
 from workers.ingestion.parsed import ParsedFile, Unparsable
 
 #: What pdfium puts where a word is divided at the end of a line; the parts follow each other.
@@ -33,14 +33,7 @@ def read(data: bytes) -> ParsedFile:
         forms = document.get_formtype() != pdfium.FORMTYPE_NONE
         if forms:
             document.init_forms()
-        pages = _undivided([_page(document, number) for number in range(len(document))])
-    parts, starts, length = [], [], 0
-    for page in map(text_decoding.tidy, pages):
-        starts.append(length)
-        if page:
-            parts.append(page)
-            length += len(page) + 2
-    return ParsedFile("\n\n".join(parts), starts)
+        return pages.together(_undivided([_page(document, number) for number in range(len(document))]))
 
 
 def _open(data: bytes) -> pypdfium2.PdfDocument:
@@ -91,14 +84,14 @@ def _characters(page: pypdfium2.PdfTextPage) -> Iterator[pdf_annotations.Charact
         yield pdf_annotations.Character(chr(code) if code <= 0x10FFFF else "\ufffd", box)
 
 
-def _undivided(pages: list[str]) -> list[str]:
+def _undivided(texts: list[str]) -> list[str]:
     """The pages with their divided words put together, with the hyphen where it is part of the word.
 
     It is if the document has the word with a hyphen elsewhere, or if what follows is no small letter.
     """
-    if not any(_DIVIDED in page for page in pages):
-        return pages
-    whole = "\n".join(pages)
+    if not any(_DIVIDED in text for text in texts):
+        return texts
+    whole = "\n".join(texts)
     compounds = {word.lower() for word in re.findall(r"\w+-\w+", whole)}
 
     def joined(match: re.Match[str]) -> str:
@@ -107,4 +100,4 @@ def _undivided(pages: list[str]) -> list[str]:
         keeps = not before or not after or hyphened.lower() in compounds or _AFTER_A_HYPHEN.match(after)
         return hyphened if keeps else before + after
 
-    return [_DIVIDED_WORD.sub(joined, page) for page in pages]
+    return [_DIVIDED_WORD.sub(joined, text) for text in texts]

@@ -1,21 +1,26 @@
 """From the bytes of a file to its text, by whichever reader its kind asks for. For the parser's process."""
 
-from app import tokens
-from workers.ingestion import readers, signatures, text_decoding
-from workers.ingestion.kinds import TEXT, UNKNOWN
-from workers.ingestion.parsed import MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
+from typing import Final
 
-#: No encoding takes more bytes for a character of one byte in UTF-8 than UTF-32 does.
-_MAX_ENCODED_BYTES = 4 * MAX_TEXT_BYTES
+from app import tokens
+from workers.ingestion import office_archives, readers, signatures, text_decoding
+from workers.ingestion.kinds import TEXT, UNKNOWN
+from workers.ingestion.parsed import MAX_ENCODED_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
+
+#: Names that programs have always given to texts, pages and tables, so that Word or Excel opens them; these read them.
+_TAKE_ALL: Final = frozenset({"doc", "rtf", "xls"})
+
+#: Names that only documents of the kind should have; pages and the like are found under them too.
+_ZIPPED: Final = frozenset({"docx", "pptx", "xlsx", "odt", "epub"})
+_MARKUP: Final = frozenset({"html", "mhtml", "rtf", "xml_sheets", "xml_words"})
 
 
 def read(data: bytes, kind: str) -> ParsedFile:
     """The text of a file of `kind`, as `kinds.kind_of` gives it. Raises Unparsable where there is none."""
     if not data:
         raise Unparsable("invalid_file", "The file is empty.")
-    if kind == UNKNOWN:
-        kind = signatures.format_of(data) or UNKNOWN
-    parsed = _read(data, kind)
+    kind = _actual(data, kind)
+    parsed = ParsedFile(_read_text(data, kind)) if kind in {TEXT, UNKNOWN} else readers.load(kind)(data)
     if not parsed.text.strip():
         raise Unparsable("invalid_file", _no_text(kind))
     size = tokens.at_most(parsed.text)
@@ -24,24 +29,31 @@ def read(data: bytes, kind: str) -> ParsedFile:
     return parsed
 
 
-def _read(data: bytes, kind: str) -> ParsedFile:
-    if kind in {TEXT, UNKNOWN, "html"}:
-        return ParsedFile(_read_text(data, kind))
-    if kind == "pdf" and signatures.format_of(data) != "pdf":
-        raise signatures.mismatch(data, kind)
-    return readers.load(kind)(data)
+def _actual(data: bytes, kind: str) -> str:
+    """The kind whose reader is to read a file of this name. Raises Unparsable where the file is none such."""
+    if kind == TEXT:
+        return TEXT
+    if kind == UNKNOWN:
+        return signatures.format_of(data) or UNKNOWN
+    if office_archives.is_encrypted(data):
+        raise signatures.protected()
+    found = signatures.disguised_format_of(data)
+    if kind == "html":
+        return found if found == "mhtml" else kind
+    if found == kind or (found is not None and (kind in _TAKE_ALL or (kind in _ZIPPED and found in _MARKUP))):
+        return found
+    if found is None and kind in _TAKE_ALL and text_decoding.decode(data) is not None:
+        return TEXT
+    if found is None and kind in office_archives.ARCHIVES and data.startswith(b"PK\x03\x04"):
+        return kind  # and told to be damaged
+    raise signatures.mismatch(data, kind)
 
 
 def _read_text(data: bytes, kind: str) -> str:
-    if len(data) > _MAX_ENCODED_BYTES:
+    if len(data) > MAX_ENCODED_BYTES:
         raise too_long()
-    text = None
-    if kind == "html":
-        from workers.ingestion import html_reading  # noqa: PLC0415 - as above
-
-        text = html_reading.read(data)
-    elif signatures.format_of(data) != "pdf":  # which may well have no byte that is not text
-        text = text_decoding.decode(data)
+    # A PDF may well have no byte that is not text.
+    text = None if signatures.format_of(data) == "pdf" else text_decoding.decode(data)
     if text is not None:
         return text
     if kind == UNKNOWN:

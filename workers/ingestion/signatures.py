@@ -14,12 +14,15 @@ NAMES: Final = {
     "docx": "a Word document (.docx)",
     "epub": "an EPUB book",
     "html": "an HTML page",
+    "mhtml": "a web archive (MHTML)",
     "odt": "an OpenDocument text",
     "pdf": "a PDF document",
     "pptx": "a PowerPoint presentation (.pptx)",
     "rtf": "an RTF document",
     "xls": "an Excel workbook (.xls)",
     "xlsx": "an Excel workbook (.xlsx)",
+    "xml_sheets": "an Excel workbook (XML of 2003)",
+    "xml_words": "a Word document (XML of 2003)",
 }
 
 #: An older Office document, which keeps what it has in a file system of its own; also an encrypted newer one.
@@ -55,7 +58,36 @@ _BINARY: Final = (
     (b"{\\rtf", NAMES["rtf"]),
 )
 
-_HTML: Final = re.compile(rb"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_HTML: Final = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype\s+html[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.I | re.S,
+)
+#: What programs begin with that write a page and give it the name of an Office document.
+_HTML_PART: Final = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*<(?:meta|title|style|table|div|span|p|h[1-6]|center|font|b|br|link|script)\b[^>]*>",
+    re.I | re.S,
+)
+_XML: Final = re.compile(rb"\s*<\?xml\b")
+
+#: Spreadsheets and texts of Office 2003, which are one file of XML.
+_SHEETS_OF_2003: Final = b"urn:schemas-microsoft-com:office:spreadsheet"
+_WORDS_OF_2003: Final = b"http://schemas.microsoft.com/office/word/2003/wordml"
+
+#: A page with all that belongs to it, as a browser or Office saves it: a message of several parts.
+_MHTML: Final = re.compile(
+    rb"(?:[A-Za-z-]+:.*\r?\n(?:[ \t].*\r?\n)*)*?Content-Type:\s*(?:multipart/related|text/html)", re.I
+)
+
+#: The streams that tell what an older Office document is; their names are in UTF-16.
+_STREAMS: Final = tuple(
+    (kind, b"\0".join(bytes([letter]) for letter in name) + b"\0\0\0")
+    for kind, name in (("doc", b"WordDocument"), ("xls", b"Workbook"), ("xls", b"Book"))
+)
+
+#: The first record of a workbook of Excel 2 to 4, which is in no compound file.
+_OLD_SHEETS: Final = (b"\x09\0\x04\0", b"\x09\x02\x06\0", b"\x09\x04\x06\0", b"\x09\x08\x08\0", b"\x09\x08\x10\0")
+
+_BYTE_ORDER_MARKS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 #: The folder that tells what an Office document is.
 _OFFICE_FOLDERS: Final = (("docx", "word/"), ("pptx", "ppt/"), ("xlsx", "xl/"))
@@ -69,11 +101,22 @@ _MIMETYPES: Final = {
 def looks_like(data: bytes) -> str | None:
     """What the content is, in words for a sentence ("a PNG image"); None where it may be text."""
     known = NAMES.get(format_of(data) or "")
-    if known:
+    if known and not data.startswith(COMPOUND_FILE):
         return known
     if data[4:8] == b"ftyp":
         return "a video"
-    return next((name for prefix, name in _BINARY if data.startswith(prefix)), None)
+    found = next((name for prefix, name in _BINARY if data.startswith(prefix)), None)
+    return found or ("a text in EBCDIC, which is to be converted to UTF-8" if is_ebcdic(data) else None)
+
+
+def is_ebcdic(data: bytes) -> bool:
+    """Whether `data` is a text of a mainframe: in the encodings of IBM, letters stand where others have no ASCII."""
+    sample = data[:65536]
+    if not sample or sample.count(b" ") * 50 > len(sample) or sample.count(b"@") * 50 < len(sample):
+        return False  # where others have the blank, it has a control character; its blank is their @
+    words = sum(character.isalnum() or character in " .,;:()-'/&*" for character in sample.decode("cp037"))
+    ascii_ = sum(byte < 0x80 and chr(byte).isalnum() for byte in sample)
+    return words > 0.8 * len(sample) and ascii_ < 0.2 * len(sample)
 
 
 def mismatch(data: bytes, kind: str) -> Unparsable:
@@ -95,14 +138,40 @@ def damaged(kind: str) -> Unparsable:
 
 
 def format_of(data: bytes) -> str | None:
-    """The format of a document that begins so unmistakably (of `NAMES`, but for .doc and .xls)."""
+    """The format of a document that begins so unmistakably, of `NAMES`."""
     if b"%PDF-" in data[:1024]:  # as readers of PDF do: a little rubbish before it is common
         return "pdf"
     if data.startswith(b"{\\rtf"):
         return "rtf"
     if data.startswith(b"PK\x03\x04"):
         return _format_of_archive(data)
-    return "html" if _HTML.match(data[:4096].removeprefix(b"\xef\xbb\xbf")) else None
+    if data.startswith(COMPOUND_FILE):
+        return next((kind for kind, name in _STREAMS if name in data), None)
+    if data.startswith(_OLD_SHEETS):
+        return "xls"
+    return "html" if _HTML.match(_head(data)) else None
+
+
+def disguised_format_of(data: bytes) -> str | None:
+    """The format of what many programs have given the name of an Office document; None where it is none of `NAMES`."""
+    head = _head(data)
+    if _XML.match(head):
+        if _SHEETS_OF_2003 in head:
+            return "xml_sheets"
+        if _WORDS_OF_2003 in head:
+            return "xml_words"
+    if _MHTML.match(head):
+        return "mhtml"
+    return "html" if _HTML_PART.match(head) else format_of(data)
+
+
+def _head(data: bytes) -> bytes:
+    """The first few kilobytes, in UTF-8 where a mark says how they are encoded."""
+    head = data[:4096]
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            return head[len(mark) :].decode(encoding, "ignore").encode()
+    return head
 
 
 def _format_of_archive(data: bytes) -> str | None:

@@ -4,6 +4,8 @@ import codecs
 import re
 from typing import Final
 
+from workers.ingestion import signatures
+
 _MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -43,6 +45,8 @@ def decode(data: bytes, declared: str | None = None) -> str | None:
 
     `declared` is the encoding that the file says it has; it is believed where the bytes are not UTF-8 and fit it.
     """
+    if signatures.is_ebcdic(data):
+        return None
     text = _decode_marked(data) or _decode_wide(data) or _decode_bytes(data, declared)
     return None if _is_binary(text) else clean(text)
 
