@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 
-from app import collector, handlers, openapi
+from app import collector, cors, handlers, openapi, reference
 from app.azure import AzurePaths
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
@@ -78,13 +78,14 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Locum",
         description="A self-hosted server that speaks OpenAI's Assistants API.",
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
             Middleware(RequestContext),
+            *cors.middleware(settings),
             Middleware(AzurePaths),
             Middleware(BodyLimit, settings=settings),
             Middleware(V1Edge),
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     handlers.install(app)
     openapi.install(app)
+    reference.install(app)
     app.include_router(health.router)
     playground.install(app)
     for module in _ROUTERS:

@@ -55,6 +55,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers.update(added)
                 headers["x-request-id"] = request_id
+                headers["x-content-type-options"] = "nosniff"
                 headers["openai-version"] = _API_VERSION
                 headers["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
             await send(message)

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection, event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -138,6 +138,8 @@ def _name_what_passes(engine: AsyncEngine) -> None:
         if not isinstance(error, DBAPIError):
             return
         original = context.original_exception
+        if _is_about_arguments(original):
+            raise DataError(context.statement, None, original) from original
         if _is_loss(original):
             # The pool gives the connection up.
             context.is_disconnect = True
@@ -146,6 +148,14 @@ def _name_what_passes(engine: AsyncEngine) -> None:
             raise OperationalError(
                 context.statement, None, original, connection_invalidated=context.is_disconnect
             ) from original
+
+
+def _is_about_arguments(error: BaseException) -> bool:
+    """Whether asyncpg could not send the values of a statement: to it that is an InterfaceError, as a loss is."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.DataError) or (
+        isinstance(cause, asyncpg.InterfaceError) and "query arguments" in str(cause)
+    )
 
 
 def _is_loss(error: BaseException) -> bool:

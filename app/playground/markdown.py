@@ -9,8 +9,8 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-#: More than this is shown as it is: to colour it would take seconds.
-_MOST_COLOURED: Final = 100_000
+#: Of all code in one text. More is shown as it is: to colour it would take seconds.
+_MOST_COLOURED: Final = 50_000
 
 _TAGS: Final = frozenset(
     {
@@ -47,10 +47,19 @@ _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 _FORMATTER: Final = HtmlFormatter(nowrap=True)
 
 
-def _coloured(code: str, language: str, _attributes: str) -> str:
-    """The inside of a code block; empty where it cannot be coloured, and markdown-it shows it plain."""
-    if not language or len(code) > _MOST_COLOURED:
-        return ""
+class _Colours:
+    """Colours the code of one text, as long as there is not too much of it."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COLOURED
+
+    def colour(self, code: str, language: str, _attributes: str) -> str:
+        """The inside of a code block; empty where it is not to be coloured, and markdown-it shows it plain."""
+        self._left -= len(code)
+        return _coloured(code, language) if language and self._left >= 0 else ""
+
+
+def _coloured(code: str, language: str) -> str:
     try:
         lexer = get_lexer_by_name(language, stripnl=False)
     except ClassNotFound:
@@ -58,9 +67,10 @@ def _coloured(code: str, language: str, _attributes: str) -> str:
     return str(highlight(code, lexer, _FORMATTER))
 
 
-#: HTML in the text is shown, not obeyed. An image would be a request to wherever a model says: it is made a link.
-_PARSER: Final = MarkdownIt("commonmark", {"html": False, "highlight": _coloured})
-_PARSER.enable(["table", "strikethrough"]).disable("image")
+def _parser() -> MarkdownIt:
+    # HTML in the text is shown, not obeyed. An image would be a request to wherever a model says: it is made a link.
+    parser = MarkdownIt("commonmark", {"html": False, "highlight": _Colours().colour})
+    return parser.enable(["table", "strikethrough"]).disable("image")
 
 
 def to_html(text: str) -> str:
@@ -69,7 +79,7 @@ def to_html(text: str) -> str:
     Whatever the parser lets through is cleaned once more by an HTML parser of its own.
     """
     return nh3.clean(
-        _PARSER.render(text),
+        _parser().render(text),
         tags=set(_TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes=set(_SCHEMES),

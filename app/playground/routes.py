@@ -3,7 +3,6 @@
 They are no part of the API that `/openapi.json` describes.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,7 +15,7 @@ from starlette.types import Scope
 
 from app.deps import KnownProjectDep
 from app.json_body import JsonRoute
-from app.playground.markdown import to_html
+from app.playground.rendering import MAX_CHARACTERS, rendered
 from app.schemas.common import RequestBody
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -50,7 +49,7 @@ router = APIRouter(include_in_schema=False, route_class=JsonRoute)
 class Markdown(RequestBody):
     """What is to be shown, for instance the text of a message or a fenced block of code."""
 
-    text: Annotated[str, Field(max_length=1_000_000)]
+    text: Annotated[str, Field(max_length=MAX_CHARACTERS)]
 
 
 class Html(BaseModel):
@@ -64,7 +63,7 @@ async def get_page() -> FileResponse:
 
 @router.post("/playground/markdown")
 async def render_markdown(body: Markdown, _: KnownProjectDep) -> Html:
-    return Html(html=await asyncio.to_thread(to_html, body.text))
+    return Html(html=await rendered(body.text))
 
 
 class _Files(StaticFiles):

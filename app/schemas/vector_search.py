@@ -3,18 +3,31 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 from pydantic_core import PydanticCustomError
 
 from app.schemas.common import TAG, Answer, Array, Json, RequestBody, array_of, by_shape, tag
 
-#: Compound filters within each other, and comparisons in all of them together.
+#: Compound filters within each other; comparisons, and values to compare with, in all of them together.
 MAX_FILTER_DEPTH: Final = 8
 MAX_COMPARISONS: Final = 256
+MAX_FILTER_VALUES: Final = 2048
+#: Queries of one search, and the characters of all of them together: each is embedded, and looked for by its words.
 MAX_QUERIES: Final = 32
+MAX_QUERY_CHARACTERS: Final = 32_768
 
 QueryText = Annotated[str, Field(min_length=1, max_length=16_384)]
-Queries = Annotated[Array[QueryText], Field(min_length=1, max_length=MAX_QUERIES)]
+
+
+def _short_together(queries: list[str]) -> list[str]:
+    if sum(map(len, queries)) > MAX_QUERY_CHARACTERS:
+        raise PydanticCustomError(
+            "too_much", f"{MAX_QUERY_CHARACTERS} characters are the most, in all queries together"
+        )
+    return queries
+
+
+Queries = Annotated[Array[QueryText], Field(min_length=1, max_length=MAX_QUERIES), AfterValidator(_short_together)]
 Key = Annotated[str, Field(min_length=1)]
 
 #: Booleans come before numbers: Python's are integers.
@@ -46,7 +59,7 @@ class Ordering(RequestBody):
 class Membership(RequestBody):
     type: Literal["in", "nin"]
     key: Key
-    value: Annotated[Array[Scalar], Field(max_length=MAX_COMPARISONS), array_of("strings or numbers")]
+    value: Annotated[Array[Scalar], Field(max_length=MAX_FILTER_VALUES), array_of("strings or numbers")]
 
 
 class CompoundFilter(RequestBody):
@@ -79,10 +92,11 @@ CompoundFilter.model_rebuild()
 
 def _bounded(filters: Any) -> Any:
     """Refuses what would make a query without bounds, before its parts are looked at."""
-    level, comparisons = [filters], 0
+    level, comparisons, values = [filters], 0, 0
     for _ in range(MAX_FILTER_DEPTH + 1):
         inner = [part["filters"] for part in level if isinstance(part, dict) and isinstance(part.get("filters"), list)]
         comparisons += len(level) - len(inner)
+        values += sum(map(_count_of_values, level))
         level = [part for parts in inner for part in parts]
         if not level:
             break
@@ -90,7 +104,15 @@ def _bounded(filters: Any) -> Any:
         raise PydanticCustomError("too_deep", f"filters may be nested {MAX_FILTER_DEPTH} levels deep at most")
     if comparisons > MAX_COMPARISONS:
         raise PydanticCustomError("too_many", f"{MAX_COMPARISONS} comparisons are the most")
+    if values > MAX_FILTER_VALUES:
+        raise PydanticCustomError("too_many", f"{MAX_FILTER_VALUES} values are the most, in all comparisons together")
     return filters
+
+
+def _count_of_values(part: Any) -> int:
+    if not isinstance(part, dict) or "value" not in part:
+        return 0
+    return len(part["value"]) if isinstance(part["value"], list) else 1
 
 
 class SearchRanking(RequestBody):

@@ -9,21 +9,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, any_, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.base import Json
 from app.models import Chunk, VectorStoreFile
 from app.pagination import scoped
-from app.services.attribute_filters import condition
+from app.services import attribute_filters
 
-#: What all scopes have in common whose statements are the same but for the values of parameters.
-Shape = bytes | None
+#: Whether a scope has filters: all that its statements differ by, but for the values of parameters.
+Shape = bool
 #: A statement and its parameters: `session.execute(*asked)`.
 Asked = tuple[Select[Any], Json]
 
-#: For functions that build a statement. Of filters, which differ without end, those asked for last are kept.
+#: For functions that build a statement. No argument of theirs may be a client's to choose freely.
 built_once: Final = lru_cache(maxsize=256)
 
 
@@ -55,13 +54,14 @@ class Scope:
 
     @property
     def shape(self) -> Shape:
-        """What its statements are built for: its filters."""
-        return None if self.filters is None else orjson.dumps(self.filters)
+        """What its statements are built for."""
+        return self.filters is not None
 
     @property
     def values(self) -> Json:
         """The values of the parameters that its statements have."""
-        return {"project_id": self.project_id, "store_ids": list(self.store_ids)}
+        values: Json = {"project_id": self.project_id, "store_ids": list(self.store_ids)}
+        return values if self.filters is None else values | attribute_filters.values(self.filters)
 
 
 def in_stores(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
@@ -74,8 +74,8 @@ def select_files(shape: Shape) -> Select[VectorStoreFile]:
     statement = scoped(VectorStoreFile, bindparam("project_id", type_=Text)).where(
         in_stores(VectorStoreFile.vector_store_id), VectorStoreFile.status == "completed"
     )
-    if shape is not None:
-        statement = statement.where(condition(orjson.loads(shape), VectorStoreFile.attributes))
+    if shape:
+        statement = statement.where(attribute_filters.holds(VectorStoreFile.attributes))
     return statement
 
 

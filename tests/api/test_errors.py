@@ -15,8 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from openai import BadRequestError, NotFoundError, OpenAI
+from sqlalchemy import Integer, bindparam, func, literal, select
+from sqlalchemy.exc import DataError
 from structlog.testing import capture_logs
 
+from app.db.session import create_engine, create_sessions
 from app.deps import ProjectDep, SessionDep
 from app.main import create_app
 from app.schemas.threads import ThreadCreate
@@ -308,3 +311,17 @@ async def test_connections_that_the_database_has_closed(locum: Locum, database: 
         if first.status_code != 200:
             error_of(first, 503)
         assert (await client.get("/assistants")).status_code == 200
+
+
+@pytest.mark.parametrize("count", [32_768, 1])
+async def test_values_that_cannot_be_sent_are_no_outage(locum: Locum, count: int) -> None:
+    engine = create_engine(Settings(database_url=locum.database_url, database_pool_size=1))
+    values = list(range(count)) if count > 1 else ["not a number"]
+    statement = select(func.count()).where(literal(1).in_([bindparam(None, value, Integer) for value in values]))
+    try:
+        async with create_sessions(engine)() as session:
+            with pytest.raises(DataError):
+                await session.execute(statement)
+            assert await session.scalar(select(literal(1))) == 1
+    finally:
+        await engine.dispose()

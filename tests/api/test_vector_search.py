@@ -30,6 +30,11 @@ async def library(locum: Locum) -> AsyncIterator[Library]:
     await engine.dispose()
 
 
+def _many(kinds: list[str], value: Any) -> Any:
+    """A filter of comparisons of these kinds with one value."""
+    return {"type": "or", "filters": [{"type": kind, "key": "year", "value": value} for kind in kinds]}
+
+
 def texts(page: Any) -> list[str]:
     """The texts of what was found."""
     return [part.text for result in page.data for part in result.content]
@@ -158,6 +163,10 @@ for _ in range(9):
         ({"query": 5}, "query", "invalid_type"),
         ({"query": []}, "query", "array_below_min_length"),
         ({"query": ["a", ""]}, "query[1]", "string_below_min_length"),
+        ({"query": ["a" * 16_384] * 3}, "query", "invalid_value"),
+        ({"query": "a", "filters": _many(["in"] * 2, [0] * 1025)}, "filters", "invalid_value"),
+        ({"query": "a", "filters": _many(["eq"] * 257, 0)}, "filters", "invalid_value"),
+        ({"query": "a", "filters": _many(["nin"], [0] * 40_000)}, "filters", "invalid_value"),
         ({"query": "a", "max_num_results": 51}, "max_num_results", "integer_above_max_value"),
         ({"query": "a", "max_num_results": 0}, "max_num_results", "integer_below_min_value"),
         ({"query": "a", "ranking_options": {"ranker": "best"}}, "ranking_options.ranker", "invalid_value"),
@@ -267,3 +276,12 @@ async def test_vectors_of_several_models_side_by_side(
     assert texts(await aclient.vector_stores.search(store, query="bread dough rises"))[0] == BREAD
     assert texts(await aclient.vector_stores.search(store, query="rent is due"))[0] == RENT
     assert backend.requests(model)
+
+
+async def test_as_many_values_as_may_be(aclient: AsyncOpenAI, library: Library) -> None:
+    store = await library.store()
+    for year in (2022, 2023):
+        await library.file(store, f"{BREAD} {year}", attributes={"year": year})
+    filters = _many(["in"] * 2, list(range(2023, 2023 + 1024)))
+    found = await aclient.vector_stores.search(store, query="bread", filters=filters)
+    assert texts(found) == [f"{BREAD} 2023"]

@@ -1,6 +1,8 @@
 """What models, files and users say is shown and never obeyed; the page asks nobody but its own server."""
 
+import asyncio
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,6 +92,28 @@ def test_markdown_is_for_those_with_a_key(locum: Locum) -> None:
     answer = httpx2.post(url, json={"text": "**x** and ~~y~~"}, headers=headers)
     assert answer.json() == {"html": "<p><strong>x</strong> and <s>y</s></p>\n"}
     assert httpx2.post(url, json={"text": 1}, headers=headers).status_code == 400
+
+
+async def test_a_long_text_keeps_nobody_waiting(locum: Locum) -> None:
+    headers = {"Authorization": f"Bearer {locum.api_key}"}
+    async with httpx2.AsyncClient(base_url=locum.origin, headers=headers, timeout=30) as http:
+        # It would take minutes.
+        hard = asyncio.create_task(http.post("/playground/markdown", json={"text": "[" * 256_000}))
+        waits = []
+        while not hard.done():
+            began = time.monotonic()
+            assert (await http.get("/healthz")).status_code == 200
+            waits.append(time.monotonic() - began)
+        answer = await hard
+    assert answer.json()["html"].startswith(("<pre>[[[", "<p>[[["))
+    assert max(waits) < 2
+    assert httpx2.post(f"{locum.origin}/playground/markdown", json={"text": "x" * 256_001}, headers=headers).is_error
+
+
+def test_code_is_coloured_up_to_a_limit_for_the_whole_text() -> None:
+    block = "```python\nx = 1\n```\n"
+    assert "<span" in to_html(block)
+    assert to_html(block * 9_000).count("<span") < 5 * 9_000
 
 
 def test_the_page_is_small_and_strict(locum: Locum) -> None:

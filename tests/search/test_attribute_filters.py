@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.db.base import Json
 from app.db.session import Sessions
 from app.schemas.vector_search import MAX_FILTER_DEPTH, VectorStoreSearch
-from app.services.attribute_filters import condition
+from app.services import attribute_filters
+from app.services.search_scope import Scope, select_files
 
 # Few keys and values, so that filters often hold; with what JSON, SQL and Python are apt to confuse.
 KEYS = st.sampled_from(["a", "b", "a.b", "'", 'quo"te', "ключ"])
@@ -77,7 +78,8 @@ async def matched(sessions: Sessions) -> Any:
         elements = func.jsonb_array_elements(cast(rows, JSONB))
         table = elements.table_valued(column("attributes", JSONB), name="rows").render_derived()
         async with sessions() as session:
-            return list(await session.scalars(select(condition(filters, table.c.attributes))))
+            asked = select(attribute_filters.holds(table.c.attributes))
+            return list(await session.scalars(asked, attribute_filters.values(filters)))
 
     return ask
 
@@ -96,3 +98,13 @@ async def test_the_deepest_filter_is_no_trouble(matched: Any) -> None:
     for _ in range(MAX_FILTER_DEPTH):
         filters = {"type": "and", "filters": [filters] * 2}
     assert await matched(filters, [{"a": 1}, {"a": 2}]) == [True, False]
+
+
+def test_all_filters_share_one_statement() -> None:
+    shapes = {
+        str(select_files(Scope("project", ["store"], filters).shape))
+        for filters in ({"type": "eq", "key": "a", "value": 1}, {"type": "in", "key": "b", "value": ["x", "y"]})
+    }
+    (statement,) = shapes
+    assert "jsonb_path_match" in statement
+    assert str(select_files(Scope("project", ["store"]).shape)) != statement

@@ -16,7 +16,7 @@ from app.v1.routes import V1Route
 Edition = Literal["v1", "v2"]
 
 #: The description and its viewer, which hold nothing of anybody's.
-_UNKEYED: Final = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/healthz", "/playground", "/readyz"}
+_UNKEYED: Final = {"/openapi.json", "/docs", "/docs/{name}", "/healthz", "/playground", "/readyz"}
 _BOTH_EDITIONS: Final = re.compile(r"/v1/(assistants|threads)(/|$)")
 
 
