@@ -12,7 +12,7 @@ RESULT_CONTENT: Final = "step_details.tool_calls[*].file_search.results[*].conte
 Include = Literal["step_details.tool_calls[*].file_search.results[*].content"]
 
 #: What a stored call has beyond the contract's object.
-_PRIVATE: Final = frozenset({"arguments", "unasked", "done", "untold", "output", "files", "starts"})
+_PRIVATE: Final = frozenset({"arguments", "unasked", "done", "untold", "output", "files", "starts", "upstream"})
 
 
 def _with_content(details: Any) -> Any:

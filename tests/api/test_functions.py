@@ -46,7 +46,7 @@ def answer(client: OpenAI, run: Run, *outputs: str) -> Run:
 
 def test_one_call(client: OpenAI, model: str, script: Script, backend: CompletionBackend) -> None:
     script(
-        Turn(tool_calls=[Call("get_weather", {"city": "Oslo"})], usage=(10, 5)),
+        Turn(tool_calls=[Call("get_weather", {"city": "Oslo"}, id="theirs")], usage=(10, 5)),
         Turn(text="It is sunny.", usage=(20, 4)),
     )
     run = ask(client, model)
@@ -87,13 +87,13 @@ def test_one_call(client: OpenAI, model: str, script: Script, backend: Completio
             "content": None,
             "tool_calls": [
                 {
-                    "id": call.id,
+                    "id": "theirs",
                     "type": "function",
                     "function": {"name": "get_weather", "arguments": call.function.arguments},
                 }
             ],
         },
-        {"role": "tool", "tool_call_id": call.id, "content": "sunny"},
+        {"role": "tool", "tool_call_id": "theirs", "content": "sunny"},
     ]
 
 

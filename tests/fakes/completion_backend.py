@@ -23,6 +23,8 @@ of its model's script; a request after the last turn is a violation, unless the 
 again and again). A model that was never given a script echoes. Requests are checked as OpenAI checks them; a wrong one
 is answered with 400, recorded as a violation, and takes no turn.
 
+A model can be made as strict as some servers are: `be_strict("model", "nine_ids")`.
+
 Requests for embeddings take turns too: a turn's `delay`, `status`, `headers` and `body` count, and one without a body
 brings the vectors. A model that was never given a script always brings them (tests.fakes.embeddings).
 """
@@ -42,6 +44,7 @@ import orjson
 from tests.fakes.checks import Violation, check_completion_request, parsed
 from tests.fakes.embeddings import EMBEDDING_DIMENSIONS, check_embedding_request, embedding, embeddings
 from tests.fakes.http_server import Exchange, HTTPServer, frame
+from tests.fakes.strict import Strictness, refusal
 from tests.fakes.turns import MALFORMED_EVENT, Call, Quirk, Turn, completion, echo, error_event, events
 
 __all__ = [
@@ -86,6 +89,8 @@ class _ModelState:
     received: deque[ReceivedRequest] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_REQUESTS))
     hanging: list["_Stream"] = field(default_factory=list)
     open_streams: int = 0
+    strictness: frozenset[Strictness] = frozenset()
+    window: int | None = None
 
 
 class CompletionBackend:
@@ -140,6 +145,14 @@ class CompletionBackend:
         with self._changed:
             self._states[model].script = _Script(deque(turns), repeat)
 
+    def be_strict(self, model: str, *about: Strictness, window: int | None = None) -> None:
+        """Has `model` refuse what some server refuses (tests.fakes.strict), or more than `window` tokens.
+
+        What is refused so is no violation, and takes no turn.
+        """
+        with self._changed:
+            self._states[model].strictness, self._states[model].window = frozenset(about), window
+
     def received(self, model: str) -> list[ReceivedRequest]:
         """The requests for `model` so far (the last thousand), the wrong ones too."""
         with self._changed:
@@ -183,6 +196,7 @@ class CompletionBackend:
         """Drops the script and the requests of `model`."""
         with self._changed:
             self._states[model].script = None
+            self._states[model].strictness, self._states[model].window = frozenset(), None
             self._states[model].received.clear()
 
     # Everything below runs in the server's thread.
@@ -256,8 +270,12 @@ class CompletionBackend:
 
     def _complete(self, exchange: Exchange) -> None:
         body = self._parse(exchange, check_completion_request)
+        state = self._states[body["model"]]
+        if refused := refusal(body, state.strictness, state.window):
+            status, answer = refused
+            return exchange.respond(status, orjson.dumps(answer), _JSON)
         turn = self._next_turn(body)
-        _Stream(self, self._states[body["model"]], exchange, turn).start(body)
+        return _Stream(self, self._states[body["model"]], exchange, turn).start(body)
 
     def _embed(self, exchange: Exchange) -> None:
         body = self._parse(exchange, check_embedding_request)

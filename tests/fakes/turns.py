@@ -46,6 +46,8 @@ class Call:
     arguments: Mapping[str, Any] | str = field(default_factory=dict)
     id: str = field(default_factory=lambda: f"call_{next(_numbers):06}")
     pieces: int = 3
+    #: Fields of the server's own, beside its first piece's.
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def json(self) -> str:
@@ -81,6 +83,8 @@ class Turn:
     #: Raw text put into the stream after so many events: MALFORMED_EVENT, error_event(...).
     interject: tuple[int, str] | None = None
     quirks: frozenset[Quirk] = frozenset()
+    #: What the server sends in place of all this, write by write.
+    writes: Sequence[bytes] = ()
 
     @classmethod
     def from_json(cls, data: Any) -> "Turn":
@@ -139,6 +143,8 @@ def completion(turn: Turn, model: str) -> bytes:
 
 def events(turn: Turn, model: str, include_usage: bool) -> list[bytes]:
     """The turn as server-sent events. A pair of writes (quirk split_utf8) is two entries, the first without its end."""
+    if turn.writes:
+        return list(turn.writes)
     encoded = [_event(turn, chunk) for chunk in _chunks(turn, model, include_usage)]
     if "no_done" not in turn.quirks:
         encoded.append(_event(turn, None))
@@ -212,7 +218,8 @@ def _pieces(text: str | Sequence[str]) -> Sequence[str]:
 def _whole_call(turn: Turn, index: int) -> dict[str, Any]:
     call = turn.tool_calls[index]
     arguments = call.arguments if "arguments_object" in turn.quirks else call.json
-    return {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    function = {"name": call.name, "arguments": arguments}
+    return {"index": index, "id": call.id, "type": "function", "function": function, **call.extra}
 
 
 def _call_deltas(turn: Turn, index: int) -> list[dict[str, Any]]:

@@ -15,6 +15,9 @@ from workers.tools.arguments import is_object
 _MESSAGE_TOKENS: Final = 4
 _IMAGE_TOKENS: Final = 1024
 
+#: Of a message: what is counted by itself, or costs next to nothing. The rest are calls, and what servers want back.
+_TOLD_APART: Final = frozenset({"role", "content", "tool_call_id"})
+
 Measure = Callable[[str], int]
 
 
@@ -35,6 +38,8 @@ class ToldCall:
     name: str
     arguments: str
     output: str
+    #: What the model server is to be given back with it: see `workers.tools.base.UPSTREAM`.
+    upstream: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,8 @@ def _cost(message: Json, measure: Measure) -> int:
         total += measure(content)
     elif content is not None:
         total += sum(measure(part["text"]) if part["type"] == "text" else _IMAGE_TOKENS for part in content)
-    if "tool_calls" in message:
-        total += measure(to_json(message["tool_calls"]).decode())
+    if more := {name: value for name, value in message.items() if name not in _TOLD_APART}:
+        total += measure(to_json(more).decode())
     return total
 
 
@@ -169,15 +174,26 @@ def _text(part: Json) -> str:
 
 
 def _own_turn(turn: OwnTurn) -> list[Json]:
-    """A turn as an assistant message, followed by one tool message for each call."""
+    """A turn as an assistant message, followed by one tool message for each call.
+
+    With what the server wants back of what it said: its ids for the calls, its reasoning, its signatures.
+    """
     if turn.exchange is None:
         return [{"role": "assistant", "content": turn.text}] if turn.text else []
-    calls = [
-        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _valid(call.arguments)}}
-        for call in turn.exchange.calls
+    calls = [_made(call) for call in turn.exchange.calls]
+    answers = [
+        {"role": "tool", "tool_call_id": made["id"], "content": call.output}
+        for made, call in zip(calls, turn.exchange.calls, strict=True)
     ]
-    answers = [{"role": "tool", "tool_call_id": call.id, "content": call.output} for call in turn.exchange.calls]
-    return [{"role": "assistant", "content": turn.text, "tool_calls": calls}, *answers]
+    fields = {name: value for call in turn.exchange.calls for name, value in call.upstream.get("message", {}).items()}
+    return [{"role": "assistant", "content": turn.text, "tool_calls": calls, **fields}, *answers]
+
+
+def _made(call: ToldCall) -> Json:
+    """A call as the server has made it."""
+    extras = {name: value for name, value in call.upstream.items() if name not in ("id", "function", "message")}
+    function = {"name": call.name, "arguments": _valid(call.arguments), **call.upstream.get("function", {})}
+    return {"id": call.upstream.get("id", call.id), "type": "function", "function": function, **extras}
 
 
 def _valid(arguments: str) -> str:

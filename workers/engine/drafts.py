@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from app import ids
+from app.backends.base import Finish
 from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
 from app.text import to_json
 from workers.engine.annotations import Annotated, AnnotationScanner
-from workers.tools.base import CallDraft
+from workers.tools.base import UPSTREAM, CallDraft
 from workers.tools.material import Material
 from workers.tools.toolbox import Toolbox
 
@@ -60,6 +61,11 @@ class MessageDraft:
         else:
             yield from self.end()
             yield self._text(kind, piece)
+
+    def blank(self, text: str) -> Iterator[TextPiece | RunEvent]:
+        """What a message says that says nothing: one part of text, as clients read the first part of any message."""
+        if not self._images:
+            yield self._text("text", text)
 
     def end(self) -> Iterator[TextPiece | RunEvent]:
         """The last deltas, of text that was held back because it might have been longer."""
@@ -129,6 +135,7 @@ class CallsDraft:
     toolbox: Toolbox
     at_most_one: bool
     _calls: dict[int, CallDraft] = field(default_factory=dict)
+    _end: Finish | None = None
 
     def add(self, backend_index: int, name: str | None, arguments: str) -> RunEvent | None:
         """Takes a piece of the backend's call `backend_index`; gives the delta to tell, if there is one.
@@ -145,9 +152,23 @@ class CallsDraft:
             return None
         return call_delta(self.id, list(self._calls).index(backend_index), told)
 
+    def end(self, finish: Finish) -> None:
+        """Takes what the server is to be given back with these calls."""
+        self._end = finish
+
     def calls(self) -> list[Json]:
         """The calls as they are stored."""
-        return [draft.call() for draft in self._calls.values()]
+        stored: list[Json] = []
+        for number, draft in self._calls.items():
+            upstream = self._upstream(number, is_first=not stored)
+            stored.append(draft.call() | ({UPSTREAM: upstream} if upstream else {}))
+        return stored
+
+    def _upstream(self, number: int, *, is_first: bool) -> Json:
+        if self._end is None:
+            return {}
+        message = {"message": self._end.message} if is_first and self._end.message else {}
+        return {**self._end.calls.get(number, {}), **message}
 
 
 def call_delta(step_id: str, index: int, told: Json) -> RunEvent:

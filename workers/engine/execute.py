@@ -206,8 +206,7 @@ class Execution:
         self._turn = None
 
     async def _complete(self, turn: Turn, usage: Json) -> None:
-        if turn.message is None:
-            await turn.open_message()
+        await turn.say_something()
         events = turn.close_message(usage)
         if turn.number == 0:
             async with autocommit(self._process.sessions) as session:

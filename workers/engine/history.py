@@ -11,6 +11,7 @@ from app.db.base import Json
 from app.models import Message, Run, RunStep
 from app.services import run_status
 from workers.engine.context import OwnTurn, ToldCall, ToolExchange
+from workers.tools.base import UPSTREAM
 from workers.tools.material import Gathering, Material
 from workers.tools.toolbox import Toolbox
 
@@ -169,7 +170,8 @@ def _exchange(step: RunStep, toolbox: Toolbox) -> ToolExchange:
     for call in step.step_details["tool_calls"]:
         output = complaint or toolbox.output(call, step.turn, first)
         first += len(call["file_search"]["results"]) if call["type"] == "file_search" else 0
-        told.append(ToldCall(call["id"], toolbox.name(call), toolbox.arguments(call), output))
+        upstream = call.get(UPSTREAM, {})
+        told.append(ToldCall(call["id"], toolbox.name(call), toolbox.arguments(call), output, upstream))
     return ToolExchange(told, is_refused=complaint is not None)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.backends.base import Delta, Finish, FinishReason, RefusalDelta, TextDelta, ToolCallDelta, Usage
+from app.backends.thoughts import is_blank
 from app.db.base import Json, now
 from app.db.session import Sessions, autocommit, transaction
 from app.events import RunEvent, event
@@ -22,7 +23,8 @@ class Turn:
     """What one model call has brought so far.
 
     The first token of text opens a message and its step, the first tool call a step of its own; both rows are
-    committed before their events go out. Text that comes after a tool call is joined to the message before it.
+    committed before their events go out. White space before a tool call opens none. Text that comes after a tool call
+    is joined to the message before it.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Turn:
         self.message: MessageDraft | None = None
         self.calls: CallsDraft | None = None
         self.end: Finish | None = None
+        self._blank = ""  # white space that nothing has come after
 
     async def take(self, deltas: list[Delta]) -> None:
         """Takes what one read of the backend's answer brought. Raises RunLost."""
@@ -50,12 +53,26 @@ class Turn:
                     await self._call(delta)
                 case Finish():
                     self.end = delta
+                    if self.calls is not None:
+                        self.calls.end(delta)
 
     async def _write(self, kind: str, piece: str) -> None:
         if self.message is None:
-            await self.open_message()
-        assert self.message is not None  # noqa: S101 - open_message has just made it
+            if kind == "text":
+                piece = self._blank + piece
+                self._blank = piece if is_blank(piece) else ""
+                if self._blank:
+                    return
+            await self._open_message()
+        assert self.message is not None  # noqa: S101 - _open_message has just made it
         self._tell(self.message.add(kind, piece))
+
+    async def say_something(self) -> None:
+        """Makes the message of a turn that has said nothing and called nothing."""
+        if self.message is None:
+            await self._open_message()
+            assert self.message is not None  # noqa: S101 - as above
+            self._tell(self.message.blank(self._blank))
 
     def _tell(self, deltas: Iterable[TextPiece | RunEvent]) -> None:
         for delta in deltas:
@@ -64,7 +81,7 @@ class Turn:
             else:
                 self._log.append_text(*delta)
 
-    async def open_message(self) -> None:
+    async def _open_message(self) -> None:
         """Begins the message of this turn."""
         message, step = run_steps.new_message(self._run, self.number)
         async with autocommit(self._sessions) as session:

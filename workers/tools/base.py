@@ -21,6 +21,10 @@ STARTS: Final = "starts"
 #: Beyond them it is not executed again: a call that takes its process with it would do so for ever.
 MOST_STARTS: Final = 2
 
+#: In a stored call: what the model server is to be given back with it, its own `id` and fields of its own; with the
+#: first call of a turn also those of the `message`. Clients are not shown it.
+UPSTREAM: Final = "upstream"
+
 
 class CallDraft(Protocol):
     """A call while the model makes it."""
