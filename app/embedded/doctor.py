@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from app.telemetry import without_secrets
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
 _SECONDS = 5.0
+#: To read a file of every kind, each in a process of its own.
+_READING_SECONDS = 120.0
 _LOW_DISK_BYTES = 2**30
 _OLDEST_PGVECTOR = (0, 7)
 
@@ -52,19 +55,20 @@ Check = Callable[[Settings], Awaitable[str]]
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Looks at one part after another; none takes more than seconds."""
+    """Looks at one part after another; none takes more than seconds, but for the reading of files."""
     for part, check in _CHECKS.items():
         yield await _find(part, check(settings))
+    yield await _find("files", _reading(), _READING_SECONDS)
     for name in sorted({*settings.backends, DEFAULT_BACKEND} if settings.backend_url else settings.backends or [""]):
         yield await _find("backend", _backend(settings, name))
 
 
-async def _find(part: str, check: Awaitable[str]) -> Finding:
+async def _find(part: str, check: Awaitable[str], seconds: float = _SECONDS) -> Finding:
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(seconds):
             return Finding(part, ok=True, detail=await check)
     except TimeoutError:
-        problem = f"no answer within {_SECONDS:g} seconds"
+        problem = f"no answer within {seconds:g} seconds"
     except (Wrong, MissingSetting, BackendFailure, SQLAlchemyError, RedisError, OSError) as error:
         problem = reason(error)
     return Finding(part, ok=False, detail=without_secrets(problem))
@@ -148,6 +152,26 @@ async def _live_workers(settings: Settings, queue: str, command: str) -> str:
     if not names:
         raise Wrong(f"none runs: start one with `{command}`")
     return ", ".join(sorted(names))
+
+
+async def _reading() -> str:
+    """Has a small file of every kind read as ingestion does it, on this machine and with this process's rights."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "workers.ingestion.control"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, complaint = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        lines = said.decode(errors="replace").splitlines() or complaint.decode(errors="replace").splitlines()[-1:]
+        raise Wrong("cannot be read here: " + "; ".join(lines))
+    return "every kind can be read"
 
 
 async def _embeddings(settings: Settings) -> str:

@@ -51,9 +51,9 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-async def under_way(tmp_path: Path) -> tuple[asyncio.Task[ParsedFile], psutil.Process]:
+async def under_way(tmp_path: Path, **limits: float) -> tuple[asyncio.Task[ParsedFile], psutil.Process]:
     """A file that takes a while, and the process that parses it."""
-    task = asyncio.create_task(read(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 6000)))
+    task = asyncio.create_task(read(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 6000), **limits))
     await asyncio.sleep(0)
 
     def process() -> psutil.Process:
@@ -263,10 +263,9 @@ async def test_memory_is_limited(tmp_path: Path) -> None:
 
 
 async def test_time_is_limited(tmp_path: Path) -> None:
-    started = time.monotonic()
+    """Of the processor: a machine that is busy is not the file's fault."""
     refused = await refusal(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 6000), parser_seconds=0.3)
     assert (refused.code, refused.message) == ("invalid_file", "The file takes too long to be read.")
-    assert time.monotonic() - started < 10
 
 
 async def test_a_cancelled_parse_takes_its_process_along(tmp_path: Path) -> None:
@@ -287,7 +286,10 @@ async def test_a_parser_that_is_killed_from_outside_is_not_the_file_s_fault(tmp_
 async def test_the_process_is_told_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCUM_BACKEND_API_KEY", "hunter2")
     task, process = await under_way(tmp_path)
-    assert process.environ() == parsing._ENVIRONMENT
+    environment = process.environ()
+    assert environment == parsing._ENVIRONMENT
+    # Nor of folders that others could have put a library into.
+    assert environment["HOME"] == environment["TMPDIR"] == "/nonexistent"
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -41,21 +41,22 @@ def confine(parent: int, memory_bytes: int, seconds: float) -> None:
     (so nothing is downloaded, and nothing told to anyone). It dies with `parent`. Must come before other threads do.
     """
     _die_with(parent)
-    cpu = math.ceil(seconds) + 1
-    for limit, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CPU, cpu),
-        (resource.RLIMIT_AS, memory_bytes),
+    cpu = math.ceil(seconds)
+    for limit, soft, hard in (
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_CPU, cpu, cpu + 1),  # at the first it is told why (SIGXCPU), at the second killed
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
     ):
-        _lower(limit, value)
+        _lower(limit, soft, hard)
     _close_doors()
 
 
-def _lower(limit: int, value: int) -> None:
-    _, hard = resource.getrlimit(limit)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(limit, (value, value))
+def _lower(limit: int, soft: int, hard: int) -> None:
+    _, most = resource.getrlimit(limit)
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(limit, (soft, hard))
 
 
 def _die_with(parent: int) -> None:

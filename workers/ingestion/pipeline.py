@@ -30,10 +30,11 @@ from app.services import chunk_rows, documents, embedding_models, files, ingesti
 from app.services.ingestion_claims import Claim, FileLost
 from app.storage import BytesMissing
 from workers.ingestion.chunking import Piece, chunk
+from workers.ingestion.control import parse_with_control
 from workers.ingestion.kinds import kind_of
 from workers.ingestion.lease import Lease, Stopping
 from workers.ingestion.parsed import ParsedFile, Unparsable
-from workers.ingestion.parsing import parse
+from workers.ingestion.parsing import ParserLost
 from workers.process import Process
 
 log = structlog.get_logger()
@@ -74,9 +75,26 @@ async def _to_its_end(process: Process, lease: Lease) -> None:
         await ingestion.try_again(f"The embeddings of the file could not be made. {failure.message}")
     except (FileLost, *DATABASE_AWAY):
         raise
+    except ParserLost as lost:
+        log.error("parser_lost", error=str(lost))  # noqa: TRY400 - it says all that is known
+        await ingestion.try_again("The file could not be read because of an error in the server.")
     except Exception:
         log.exception("ingestion_broke")
         await ingestion.try_again("The file could not be processed because of an error in the server.")
+
+
+@contextlib.contextmanager
+def _on_own_disk() -> Iterator[None]:
+    """What this machine's disk refuses is told as ParserLost: an OSError would tell of the storage, or of Postgres."""
+    try:
+        yield
+    except OSError as error:
+        raise ParserLost(f"the file cannot be laid before the parser: {error}") from error
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab") as out:
+        out.write(data)
 
 
 class Ingestion:
@@ -136,16 +154,20 @@ class Ingestion:
                 raise FileLost from None
         if file.status == files.WITHOUT_CONTENTS:
             raise Unparsable("invalid_file", str(file.status_details))
-        with tempfile.TemporaryDirectory(prefix="locum-") as folder:
-            path = Path(folder, "file")
+        with _on_own_disk():
+            folder = tempfile.TemporaryDirectory(prefix="locum-")
+        with folder as name:
+            path = Path(name, "file")
             await self._fetch(file, path)
-            return await parse(path, kind, self._settings)
+            return await parse_with_control(path, kind, self._settings)
 
     async def _fetch(self, file: File, path: Path) -> None:
         try:
-            with await asyncio.to_thread(path.open, "wb") as out:
-                async for data in files.read(self._process.storage, file):
-                    await asyncio.to_thread(out.write, data)
+            with _on_own_disk():
+                await asyncio.to_thread(path.touch)
+            async for data in files.read(self._process.storage, file):
+                with _on_own_disk():
+                    await asyncio.to_thread(_append, path, data)
         except BytesMissing:
             # As a rule the file has been deleted since its row was read.
             async with transaction(self._process.sessions) as session:

@@ -1,0 +1,171 @@
+"""What the machine does wrong is not the file's fault: it is tried again, told, and shown by the doctor."""
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+from openai import OpenAI
+
+from app.settings import Settings
+from tests.api.stored_files import ended, new_store, upload
+from tests.ingestion import samples
+from tests.ingestion.test_parsing import under_way
+from tests.running import Locum, wait_for
+from workers.ingestion import control, kinds, parser_process, parsing
+from workers.ingestion.parsed import Unparsable
+from workers.ingestion.parsing import ParserLost
+
+CONTROL = [sys.executable, "-m", "workers.ingestion.control"]
+
+
+async def test_a_file_of_every_kind_is_read_here() -> None:
+    assert {*control.KINDS} == {*kinds._DOCUMENTS, kinds.TEXT}
+    assert list(await control.problems(Settings())) == []
+
+
+async def test_a_damaged_file_is_its_own_fault_where_others_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(samples.pdf(["x"])[:200])
+    for kind in ("pdf", kinds.UNKNOWN):
+        with pytest.raises(Unparsable, match="damaged"):
+            await control.parse_with_control(path, kind, Settings())
+
+
+async def test_no_file_is_blamed_where_a_good_one_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong, and however a library tells it: here the good file has been spoilt on the disk."""
+    shutil.copytree(control._FOLDER, tmp_path / "control")
+    (tmp_path / "control" / "owls.pdf").write_bytes(b"%PDF-1.4 spoilt")
+    monkeypatch.setattr(control, "_FOLDER", tmp_path / "control")
+    path = tmp_path / "stored"
+    path.write_bytes(samples.pdf(["x"])[:200])
+    for kind in ("pdf", kinds.UNKNOWN):
+        with pytest.raises(ParserLost, match="no pdf file can be read here: The file is damaged"):
+            await control.parse_with_control(path, kind, Settings())
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_of_the_system"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (PermissionError(errno.EACCES, "Permission denied"), True),
+        (FileNotFoundError(errno.ENOENT, "No such file"), True),
+        (ImportError("libpdfium.so: cannot open shared object file"), True),
+        (RuntimeError("failed to write library: File too large (os error 27)"), True),
+        (OSError("not a GZIP file"), False),  # as libraries complain of data
+        (OSError(errno.EOVERFLOW, "Value too large"), False),  # a date of the year 10,000,000
+        (ValueError("damaged (error 13)"), False),
+    ],
+)
+def test_causes_of_a_refusal(cause: Exception, is_of_the_system: bool) -> None:
+    refusal = Unparsable("invalid_file", "The file is damaged.")
+    refusal.__cause__ = cause
+    assert [parser_process._is_of_the_system(one) for one in parser_process._causes(refusal)] == [is_of_the_system]
+
+
+@contextmanager
+def little_memory(left: int) -> Iterator[None]:
+    """The machine gives this process, and those that it starts, no more than so many bytes more than it has."""
+    used = next(
+        int(line.split()[1]) * 1024 for line in Path("/proc/self/status").read_text().splitlines() if "VmData" in line
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (used + left, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+async def test_a_machine_without_memory_is_not_the_file_s_fault(tmp_path: Path) -> None:
+    rows = [[f"cell {row} {column}" for column in range(20)] for row in range(40_000)]
+    path = tmp_path / "stored"
+    path.write_bytes(samples.xlsx(rows))
+    settings = Settings().model_copy(update={"parser_memory_bytes": 2**28})
+    with little_memory(2**27), pytest.raises(ParserLost, match="256 MiB of memory"):
+        await parsing.parse(path, "xlsx", settings)
+    with pytest.raises(Unparsable, match="too much memory"):
+        await parsing.parse(path, "xlsx", settings)
+
+
+async def test_a_parser_that_is_kept_from_working_is_not_the_file_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsing, "_MOST_BY_THE_CLOCK", 1.0)
+    task, process = await under_way(tmp_path, parser_seconds=1)
+    process.suspend()
+    with pytest.raises(ParserLost, match="processor time"):
+        await task
+
+
+async def test_a_parser_that_cannot_be_started_is_not_the_file_s_fault(tmp_path: Path) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(b"text")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (psutil.Process().num_fds(), hard))
+    try:
+        with pytest.raises(ParserLost):
+            await parsing.parse(path, "text", Settings())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def folder_of(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def test_the_control_names_what_cannot_be_read() -> None:
+    """A library is missing: an empty folder is in its place."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root may mount")
+    hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"']
+    if subprocess.run([*hidden, "/mnt", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this root may not mount")
+    library = str(folder_of("pypdfium2_raw"))
+    done = subprocess.run([*hidden, library, *CONTROL], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("pdf: ")
+    assert "pypdfium2_raw" in line
+
+
+def test_a_file_waits_for_a_machine_that_can_read_it(locum: Locum, client: OpenAI, tmp_path: Path) -> None:
+    """The temporary folder has gone from below the worker, and comes back."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    locum.stop("ingestion")
+    before = dict(locum.environment)
+    locum.environment.update(TMPDIR=str(temporary), LOCUM_INGESTION_TRIES="8")
+    locum.start("ingestion", "worker", "--queue", "ingestion")
+    try:
+        store = new_store(client)
+        first, second = upload(client, "Barn owls hunt at night."), upload(client, "They hear mice.")
+        client.vector_stores.files.create(store, file_id=first)
+        assert ended(client, store, first).status == "completed"
+        temporary.rmdir()
+        log = locum.logs / "ingestion.log"
+        client.vector_stores.files.create(store, file_id=second)
+        wait_for(lambda: "parser_lost" in log.read_text(), "the worker to say so", 20)
+        assert client.vector_stores.files.retrieve(second, vector_store_id=store).status == "in_progress"
+        temporary.mkdir()
+        assert ended(client, store, second).status == "completed"
+    finally:
+        locum.environment.clear()
+        locum.environment.update(before)
+        locum.stop("ingestion", signal.SIGTERM)
+        locum.start("ingestion", "worker", "--queue", "ingestion")
+        locum.wait_until_ready()
