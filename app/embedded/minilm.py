@@ -60,6 +60,9 @@ class MiniLM:
     """The model, loaded. Its methods block, and may be called by several threads."""
 
     def __init__(self, files: ModelFiles) -> None:
+        # From 1.32 on it tells Microsoft what it runs, and keeps a number for this machine in the cache folder, unless
+        # this is set before it is loaded (`disable_telemetry_events` comes too late for both).
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415
         from tokenizers import Tokenizer  # noqa: PLC0415
 

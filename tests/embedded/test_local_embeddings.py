@@ -2,12 +2,14 @@
 
 import importlib.util
 import math
+import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -158,6 +160,14 @@ async def embedder(url: str) -> AsyncIterator[Embedder]:
 async def test_what_locum_makes_of_it(embedder: Embedder) -> None:
     question, answer, other = await embedder.embed(["How do I reset it?", "Press the reset button.", "Prices of fish"])
     assert _similarity(question, answer) > _similarity(question, other) + 0.2
+
+
+def test_it_tells_nobody_and_leaves_nothing(tmp_path: Path) -> None:
+    """onnxruntime would tell its maker, and keep a database of what is to be told."""
+    script = "from app.embedded.minilm import *; m = MiniLM(find_files()); m.vectors(m.windows(['owl'])[0])"
+    folders = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, **folders}, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
