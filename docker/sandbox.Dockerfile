@@ -19,9 +19,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /opt/locum-sandbox
 COPY sandbox/requirements.txt sandbox/constraints.txt /
 RUN /opt/locum-sandbox/bin/pip install --requirement /requirements.txt --constraint /constraints.txt
-# Once, for all sessions: matplotlib looks at every font when it has no list of them (sandbox/inside/start.py).
-RUN mkdir -p /opt/locum-sandbox/share/locum \
- && MPLCONFIGDIR=/opt/locum-sandbox/share/locum /opt/locum-sandbox/bin/python -c 'import matplotlib.font_manager'
+# Fonts of the packages, and matplotlib's list of all, which it would make anew in each session.
+COPY sandbox/inside/fonts.py /
+RUN /opt/locum-sandbox/bin/python -I /fonts.py
 
 
 FROM ${BASE_IMAGE}

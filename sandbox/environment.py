@@ -6,7 +6,6 @@ read-only inside, and is as good to use for many hosts at once.
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +18,9 @@ from app.settings import SandboxSettings
 from sandbox.errors import CannotLaunch
 
 _HERE: Final = Path(__file__).parent
-_LISTS: Final = (_HERE / "requirements.txt", _HERE / "constraints.txt")
-_CACHE_FONTS: Final = "import matplotlib.font_manager"
+REQUIREMENTS: Final = _HERE / "requirements.txt"
+_CONSTRAINTS: Final = _HERE / "constraints.txt"
+_FONTS: Final = _HERE / "inside" / "fonts.py"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Environment:
         return cls((settings.sandbox_environment or Path(sys.prefix, "share", "locum", "sandbox")).absolute())
 
     @property
-    def _python(self) -> Path:
+    def python(self) -> Path:
+        """Its interpreter."""
         return self.root / "bin" / "python"
 
     @property
@@ -44,7 +45,7 @@ class Environment:
 
     @property
     def _stamp(self) -> Path:
-        """Says which lists of packages it was made from; there once it is whole."""
+        """Says what it was made from; there once it is whole."""
         return self._shared / "made-from"
 
     def problem(self) -> str | None:
@@ -55,7 +56,7 @@ class Environment:
 
     @property
     def is_current(self) -> bool:
-        """Whether it is whole and made from this version's lists."""
+        """Whether it is whole and made as this version makes it."""
         return self._stamp.exists() and self._stamp.read_text() == _digest()
 
     async def base(self) -> Path:
@@ -63,7 +64,7 @@ class Environment:
         if problem := self.problem():
             raise CannotLaunch(problem)
         asked = await asyncio.create_subprocess_exec(
-            *(str(self._python), "-I", "-c", "import sys; print(sys.base_prefix)"),
+            *(str(self.python), "-I", "-c", "import sys; print(sys.base_prefix)"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -78,7 +79,7 @@ class Environment:
         if self.is_current:
             say(f"The sandbox's environment is there: {self.root}")
             return
-        say(f"Making the sandbox's environment in {self.root}; it takes a minute or two.")
+        say(f"Making the sandbox's environment in {self.root}; it takes some minutes.")
         # Whatever account the code runs as must be able to read it.
         before = os.umask(0o022)
         try:
@@ -90,26 +91,19 @@ class Environment:
         self._stamp.unlink(missing_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
         _run([sys.executable, "-m", "venv", "--clear", str(self.root)])
-        pip = [str(self._python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        requirements, constraints = _LISTS
-        _run([*pip, "--requirement", str(requirements), "--constraint", str(constraints)])
-        self._shared.mkdir(parents=True, exist_ok=True)
-        fonts = self._shared / "fonts"
-        _run([str(self._python), "-c", _CACHE_FONTS], MPLCONFIGDIR=str(fonts))
-        for cache in fonts.glob("fontlist-*.json"):
-            cache.replace(self._shared / cache.name)
-        shutil.rmtree(fonts)
+        pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        _run([*pip, "--requirement", str(REQUIREMENTS), "--constraint", str(_CONSTRAINTS)])
+        _run([str(self.python), "-I", str(_FONTS)])
         self._stamp.write_text(_digest())
 
 
 def _digest() -> str:
-    return sha256(b"".join(path.read_bytes() for path in _LISTS)).hexdigest()
+    return sha256(b"".join(path.read_bytes() for path in (REQUIREMENTS, _CONSTRAINTS, _FONTS))).hexdigest()
 
 
-def _run(command: list[str], **environment: str) -> None:
+def _run(command: list[str]) -> None:
     ran = subprocess.run(
         command,
-        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

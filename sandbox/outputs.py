@@ -16,7 +16,9 @@ from sandbox.limits import megabytes
 from sandbox.protocol import CodeError, Event, Image, Stream, Text
 from sandbox.wire import Message
 
-_IMAGES: Final = ("image/png", "image/jpeg")
+_SVG: Final = "image/svg+xml"
+#: The first that there is, is taken.
+_IMAGES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", _SVG)
 #: The codes that colour a terminal.
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 #: Code that goes on for so long after its text was cut is ended: nobody will see what it says.
@@ -83,7 +85,8 @@ class Outputs:
             yield Text("note", f"\n[The output was cut after {self._text_bytes} bytes.]\n")
 
     def _image(self, media_type: str, data: str) -> Iterator[Event]:
-        size = len(data) * 3 // 4
+        is_text = media_type == _SVG
+        size = len(data) if is_text else len(data) * 3 // 4
         if size > self._images_left:
             self._dropped += size
             if self._images_left >= 0:
@@ -91,7 +94,7 @@ class Outputs:
                 yield Text("note", f"\n[Images beyond {megabytes(self._image_bytes)} were left out.]\n")
             return
         try:
-            image = base64.b64decode(data.encode(), validate=False)
+            image = data.encode() if is_text else base64.b64decode(data.encode(), validate=False)
         except (binascii.Error, ValueError):
             return
         self._images_left -= len(image)

@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import showing
 from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 
@@ -30,9 +31,21 @@ class PiecewiseStream(OutStream):
         return super()._flush()
 
 
+class Application(IPKernelApp):
+    """IPython's kernel. The folder that code works in is searched for modules once the kernel is up, and last: a file
+    there that has the name of a library's module is not taken for it."""
+
+    ignore_cwd = True
+
+    def initialize(self, argv: Any = None) -> None:
+        super().initialize(argv)
+        showing.set_up(self.shell)
+        sys.path.append("")
+
+
 if __name__ == "__main__":
     # By this name ipykernel finds the class; __main__ is about to be the user's.
     sys.modules["locum_kernel"] = sys.modules["__main__"]
-    # Modules are imported from the folder that code works in, not from ours.
-    sys.path[0] = ""
-    IPKernelApp.launch_instance(outstream_class="locum_kernel.PiecewiseStream")
+    # Our own folder is not searched any more.
+    del sys.path[0]
+    Application.launch_instance(outstream_class="locum_kernel.PiecewiseStream")

@@ -28,7 +28,13 @@ _TOLD_CHARS: Final = 30_000
 _NEW_SESSION: Final = "(A new Python session: no variables of earlier ones are left.)"
 _AGAIN: Final = "(The server was interrupted while this code ran, so it has been run a second time.)\n"
 _NOT_AGAIN: Final = "The server was interrupted each time this code ran. It has not been run again."
-_MEDIA_ENDINGS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg", "image/gif": "gif"}
+_MEDIA_ENDINGS: Final = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/svg+xml": "svg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
 #: Gives files their names beside their ids, without a copy.
 _LINK: Final = """
 import os

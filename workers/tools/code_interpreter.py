@@ -17,8 +17,9 @@ FOLDER: Final = "/mnt/data"
 
 _DESCRIPTION: Final = (
     "Runs Python code in a Jupyter kernel and returns what it prints and what its last line is worth. The kernel keeps "
-    "its variables between calls. It has no internet; numpy, pandas, matplotlib, scipy, scikit-learn, sympy, pillow "
-    f"and openpyxl are there. Files are in {FOLDER}. A figure that is shown (plt.show()) is shown to the user as well. "
+    "its variables between calls. It has no internet; numpy, pandas, pyarrow, matplotlib, plotly, scipy, scikit-learn, "
+    "statsmodels, sympy, pillow, opencv, openpyxl, python-docx, python-pptx, pypdf, pdfplumber, reportlab are there. "
+    f"Files are in {FOLDER}. A figure that is shown (plt.show()) is shown to the user as well. "
     f"To give the user a file, write it to {FOLDER} and link it in your answer: [name](sandbox:{FOLDER}/name)."
 )
 _PARAMETERS: Final[Json] = {

@@ -1,0 +1,52 @@
+"""The sandbox's Python environment: that it holds what the lists name, and that the document tells of it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from app.settings import SandboxSettings
+from sandbox import libraries
+from sandbox.environment import Environment
+
+_CONSTRAINTS = Path(libraries.__file__).parent / "constraints.txt"
+#: Where the name to import is not the package's.
+_MODULES = {
+    "beautifulsoup4": "bs4",
+    "fpdf2": "fpdf",
+    "noto-cjk-sans-jp-regular": "noto_cjk_sans_jp_regular",
+    "manimgx-fonts": "manimgx_fonts",
+    "odfpy": "odf.opendocument",
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL.Image",
+    "pypdf2": "PyPDF2",
+    "python-docx": "docx",
+    "python-pptx": "pptx",
+    "pyyaml": "yaml",
+    "resvg-py": "resvg_py",
+    "scikit-image": "skimage.filters",
+    "scikit-learn": "sklearn.linear_model",
+}
+
+
+def _environment() -> Environment:
+    return Environment.of(SandboxSettings())
+
+
+def test_the_versions_are_the_tested_ones_and_all_are_named() -> None:
+    named = dict(re.findall(r"^([\w.-]+)==(\S+)$", _CONSTRAINTS.read_text(), re.MULTILINE))
+    tested = {libraries.normalised(name): version for name, version in named.items()}
+    versions, fonts = libraries.installed(_environment())
+    assert {name: version for name, version in versions.items() if name not in ("pip", "setuptools")} == tested
+    assert {"Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Arabic", "Noto Emoji"} <= set(fonts)
+
+
+def test_all_can_be_imported() -> None:
+    names = [name for names in libraries.subjects().values() for name in names]
+    code = "\n".join(f"import {_MODULES.get(name, name)}" for name in names)
+    ran = subprocess.run([str(_environment().python), "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_document_tells_what_is_there() -> None:
+    text = libraries.DOCUMENT.read_text()
+    assert libraries.document(text, libraries.table(_environment())) == text
