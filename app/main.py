@@ -121,7 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing.callback(queue.close)
         backends = Backends(settings)
         closing.push_async_callback(backends.close)
-        sessions = create_sessions(engine, signals=Signals(redis, events, queue))
+        sessions = create_sessions(engine, signals=Signals(redis, events, queue), image_urls=settings.image_urls)
         app.state.sessions = sessions
         app.state.redis = redis
         app.state.rate_limits = RateLimits(redis, settings)

@@ -151,6 +151,7 @@ class Settings(SandboxSettings):
     port: int = Field(8080, ge=0, le=65535)
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="of a JSON request")
     cors_origins: list[str] = Field(default_factory=list, description="of pages that may call the API; `*`: all")
+    image_urls: Literal["any", "public", "none"] = Field("public", description="which images model servers may fetch")
     client_timeout: float = Field(30, gt=0, description="seconds that a client may be silent in a request, or not read")
     poll_after_ms: int = Field(200, ge=1, description="openai-poll-after-ms: how often the SDKs' pollers ask")
     key_requests_per_minute: int | None = Field(None, ge=1, description="of one API key; no limit if absent")

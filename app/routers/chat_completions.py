@@ -3,7 +3,8 @@ by itself, those that have to do with functions are emulated."""
 
 from fastapi import APIRouter, Request, Response
 
-from app.deps import BackendsDep
+from app import image_addresses
+from app.deps import BackendsDep, SettingsDep
 from app.routers import emulated_completions
 from app.routers.pass_through import Authenticated, asked_model, described, pass_through
 from app.schemas.chat_completions import needs_tools
@@ -18,9 +19,10 @@ _DESCRIBED = described(
 
 
 @router.post("", openapi_extra=_DESCRIBED)
-async def create_chat_completion(request: Request, backends: BackendsDep) -> Response:
+async def create_chat_completion(request: Request, backends: BackendsDep, settings: SettingsDep) -> Response:
     """Answers as the model server does, streamed if `stream` is true."""
     body = await asked_model(request)
+    image_addresses.refuse(settings.image_urls, image_addresses.in_chat(body.get("messages")))
     if needs_tools(body):
         model = await backends.resolve(body["model"])
         if model.tools == "emulated":

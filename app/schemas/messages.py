@@ -80,6 +80,13 @@ def image_files(content: str | list[TextPart | ImageUrlPart | ImageFilePart]) ->
     )
 
 
+def image_urls(content: str | list[TextPart | ImageUrlPart | ImageFilePart]) -> list[tuple[int, str]]:
+    """The addresses of the images that content shows, with their places among its parts."""
+    if isinstance(content, str):
+        return []
+    return [(place, part.image_url.url) for place, part in enumerate(content) if isinstance(part, ImageUrlPart)]
+
+
 def _stored_text(value: str) -> Json:
     return {"type": "text", "text": {"value": value, "annotations": []}}
 

@@ -1,13 +1,13 @@
 """Messages of a thread. To add one to a thread as a client does: app.services.threads.add_message."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import ids
+from app import ids, image_addresses
 from app.db.base import now
 from app.errors import InvalidRequest, NotFound
 from app.models import Message, Thread
@@ -26,10 +26,11 @@ async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.Me
     """Adds messages to `thread`, in their order; what is attached to them is put at the disposal of its tools.
 
     The caller holds the thread: it has just made it, or locked it. Raises InvalidRequest if the thread would hold too
-    many, NotFound for files that are not there.
+    many, or for addresses of images that are not allowed; NotFound for files that are not there.
     """
     if not bodies:
         return []
+    image_addresses.refuse(session.info.get("image_urls", "public"), _image_urls(bodies))
     await _refuse_too_many(session, thread, len(bodies))
     await files.require(
         session, thread.project_id, [file_id for body in bodies for file_id in image_files(body.content)]
@@ -43,6 +44,14 @@ async def add(session: AsyncSession, thread: Thread, bodies: Sequence[schemas.Me
         await session.flush()
         messages += made
     return messages
+
+
+def _image_urls(bodies: Sequence[schemas.MessageCreate]) -> Iterator[tuple[str, str]]:
+    """The addresses of images, each with its place in a request that has one message, or several."""
+    for number, body in enumerate(bodies):
+        prefix = f"messages[{number}]." if len(bodies) > 1 else ""
+        for place, url in schemas.image_urls(body.content):
+            yield f"{prefix}content[{place}].image_url.url", url
 
 
 def _message(thread: Thread, body: schemas.MessageCreate, at: datetime) -> Message:

@@ -1,13 +1,16 @@
 """What a model is told of the files in a thread: images as data, other files by their names."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import image_addresses
 from app.db.base import Json
 from app.db.session import transaction
+from app.image_addresses import ImageUrls
 from app.models import File, Run
 from app.pagination import scoped
 from app.services import files
@@ -25,6 +28,7 @@ async def tell(
     process: WorkerProcess, run: Run, messages: Sequence[ThreadMessage], *, vision: bool
 ) -> list[StoredMessage]:
     """`messages` with their files: images as data URLs where the model sees, attachments in words."""
+    messages = [_with_allowed_images(message, process.settings.image_urls) for message in messages]
     wanted = {file_id for message in messages for file_id in _file_ids(message)}
     if not wanted:
         return [StoredMessage(message.role, message.content) for message in messages]
@@ -39,6 +43,26 @@ async def tell(
         )
         for message in messages
     ]
+
+
+def _with_allowed_images(message: ThreadMessage, rule: ImageUrls) -> ThreadMessage:
+    """`message` with images in words whose addresses are not allowed: they came in by an import, or before the setting.
+
+    Messages of runs are refused with such an address (app.services.messages).
+    """
+    refused = [part for part in message.content if part["type"] == "image_url" and not _is_allowed(part, rule)]
+    if not refused:
+        return message
+    content = [_in_words("an address that is not allowed") if part in refused else part for part in message.content]
+    return replace(message, content=content)
+
+
+def _is_allowed(part: Json, rule: ImageUrls) -> bool:
+    return image_addresses.is_allowed(part["image_url"]["url"], rule)
+
+
+def _in_words(name: str) -> Json:
+    return {"type": "text", "text": {"value": f"[image: {name}]", "annotations": []}}
 
 
 def _file_ids(message: ThreadMessage) -> list[str]:
@@ -81,7 +105,7 @@ def _part(part: Json, known: Mapping[str, File], urls: Mapping[str, str]) -> Jso
     if file_id in urls:
         return {"type": "image_url", "image_url": {"url": urls[file_id], "detail": detail}}
     name = known[file_id].filename if file_id in known else file_id
-    return {"type": "text", "text": {"value": f"[image: {name}]", "annotations": []}}
+    return _in_words(name)
 
 
 def _attached(attachments: Sequence[Json], known: Mapping[str, File]) -> str | None:
