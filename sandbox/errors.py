@@ -7,6 +7,8 @@ SandboxError
 ├─ SessionsBusy     as many sessions as there may be, and all of them at work
 ├─ FileMissing      no such file
 ├─ BadPath          a path that names no file below /mnt/data
+├─ Unauthorized     not the token
+├─ BodyTooLarge     a request that is too long to be one
 └─ NoSpace          a file that does not fit
 """
 
@@ -53,3 +55,13 @@ class BadPath(SandboxError):
 class NoSpace(SandboxError):
     status = 413
     code = "no_space"
+
+
+class Unauthorized(SandboxError):
+    status = 401
+    code = "unauthorized"
+
+
+class BodyTooLarge(SandboxError):
+    status = 413
+    code = "too_large"

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 
 from app.settings import SandboxSettings
 from sandbox import routes
+from sandbox.door import Door
 from sandbox.errors import CannotLaunch, SandboxError
 from sandbox.host import run_host
 
@@ -16,10 +17,11 @@ from sandbox.host import run_host
 _STOP_SECONDS = 2
 
 
-def create_app() -> FastAPI:
+def create_app(settings: SandboxSettings) -> FastAPI:
     """The HTTP side of the host that `state.host` is set to."""
     app = FastAPI(title="Locum sandbox host", openapi_url=None, docs_url=None, redoc_url=None)
-    app.add_exception_handler(SandboxError, routes.sandbox_error)
+    app.add_middleware(Door, settings=settings)
+    app.add_exception_handler(SandboxError, routes.handle_sandbox_error)
     app.add_exception_handler(RequestValidationError, routes.invalid_request)
     app.include_router(routes.health)
     app.include_router(routes.sessions)
@@ -28,8 +30,7 @@ def create_app() -> FastAPI:
 
 def serve(settings: SandboxSettings) -> None:
     """Runs the host until SIGTERM or SIGINT. Raises CannotLaunch where no code can be run here."""
-    _ = settings.required_sandbox_token
-    app = create_app()
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
         host=settings.sandbox_host,
