@@ -56,7 +56,8 @@ def up(
 
     settings = _settings(host=host, port=port, data_dir=data_dir)
     configure_logging(settings)
-    asyncio.run(start(settings, api_key, typer.echo, lambda line: typer.echo(line, err=True)))
+    to_terminal = sys.stdout.isatty()
+    asyncio.run(start(settings, api_key, typer.echo, lambda line: typer.echo(line, err=True), to_terminal=to_terminal))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,16 @@ _PROJECT = "default"
 _NAME = "locum up"
 
 
-async def ensure(settings: Settings, file: Path, given: str | None) -> str:
+@dataclass(frozen=True, slots=True)
+class FirstKey:
+    """A key, the file that it is kept in (None: its owner gave it), and whether it was made just now."""
+
+    value: str
+    file: Path | None
+    is_new: bool
+
+
+async def ensure(settings: Settings, file: Path, given: str | None) -> FirstKey:
     """A key of the project `default`; both are made if they are not there.
 
     It is `given`, else the one in `file` unless that is revoked, else a new one, which is then written there for its
@@ -32,17 +42,17 @@ async def ensure(settings: Settings, file: Path, given: str | None) -> str:
         await engine.dispose()
 
 
-async def _key_of(session: AsyncSession, project_id: str, file: Path, given: str | None) -> str:
+async def _key_of(session: AsyncSession, project_id: str, file: Path, given: str | None) -> FirstKey:
     if given is not None:
         _, key = await projects.create_key(session, project_id, _NAME, key=given)
-        return key
+        return FirstKey(key, None, is_new=False)
     if (kept := _read(file)) is not None:
         with suppress(projects.UnusableKey):
             _, key = await projects.create_key(session, project_id, _NAME, key=kept)
-            return key
+            return FirstKey(key, file, is_new=False)
     _, key = await projects.create_key(session, project_id, _NAME)
     _write(file, key)
-    return key
+    return FirstKey(key, file, is_new=True)
 
 
 def _read(file: Path) -> str | None:

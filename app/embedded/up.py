@@ -27,10 +27,11 @@ _PATIENCE_SECONDS = 5.0
 _LOCAL_EMBEDDINGS_BATCH = 8
 
 
-async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> None:
+async def up(settings: Settings, api_key: str | None, say: Say, warn: Say, *, to_terminal: bool) -> None:
     """Runs Locum until SIGINT, SIGTERM or SIGHUP; a second one ends the children at once.
 
-    `api_key` is the key to open the first project with; without one, a key is made and kept in the data folder. Raises
+    `api_key` is the key to open the first project with; without one, a key is made and kept in the data folder.
+    `to_terminal` says that what `say` is told is seen by a person, and kept nowhere. Raises
     `CannotStart` when something is in the way; nothing is left running then.
     """
     folder = DataFolder(settings.data_dir)
@@ -40,7 +41,8 @@ async def up(settings: Settings, api_key: str | None, say: Say, warn: Say) -> No
         ports.check(settings.host, settings.port, wait_seconds=0 if was_clean else _PATIENCE_SECONDS)
         supervisor = Supervisor(folder.logs, warn)
         stopping = _stop_on_signals(supervisor)
-        starting = asyncio.create_task(_Start(settings, folder, supervisor, warn).everything(api_key))
+        start = _Start(settings, folder, supervisor, warn, to_terminal=to_terminal)
+        starting = asyncio.create_task(start.everything(api_key))
         waiting = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,8 +75,11 @@ def _stop_on_signals(supervisor: Supervisor) -> asyncio.Event:
 class _Start:
     """The steps of a start, in their order. Each leaves in `changed` what the children must be told."""
 
-    def __init__(self, settings: Settings, folder: DataFolder, supervisor: Supervisor, warn: Say) -> None:
+    def __init__(
+        self, settings: Settings, folder: DataFolder, supervisor: Supervisor, warn: Say, *, to_terminal: bool
+    ) -> None:
         self.settings = settings
+        self.to_terminal = to_terminal
         self.folder = folder
         self.supervisor = supervisor
         self.warn = warn
@@ -92,7 +97,7 @@ class _Start:
         key = await first_key.ensure(self.settings, self.folder.api_key, api_key)
         await self.own_processes()
         await self.look_at_backends()
-        return Welcome(self.settings, key, None if api_key else self.folder.api_key)
+        return Welcome(self.settings, key, self.to_terminal)
 
     async def database(self) -> None:
         if self.settings.database_url is None:

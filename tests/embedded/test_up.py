@@ -15,6 +15,9 @@ import pytest
 from openai import OpenAI
 
 from app.embedded import identity
+from app.embedded.first_key import FirstKey
+from app.embedded.welcome import Welcome
+from app.settings import Settings
 from tests.embedded.launched import Launched, locum
 from tests.examples import notebooks
 from tests.fakes.completion_backend import CompletionBackend
@@ -53,9 +56,25 @@ def _answer(up: Launched) -> str:
 
 def test_it_serves_and_says_how(up: Launched, backend: CompletionBackend) -> None:
     assert _answer(up) == "You said: hello"
-    for part in (up.base_url, up.api_key, backend.url, str(up.data_dir), "from openai import OpenAI"):
+    for part in (up.base_url, str(up.folder.api_key), backend.url, str(up.data_dir), "from openai import OpenAI"):
         assert part in up.said
+    # It goes to a file here, and may be kept.
+    assert up.api_key not in up.said
     assert httpx2.get(f"http://127.0.0.1:{up.port}/readyz").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("is_new", "to_terminal", "shown"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+def test_a_key_is_shown_once_and_to_a_terminal_alone(
+    tmp_path: Path, is_new: bool, to_terminal: bool, shown: bool
+) -> None:
+    kept = FirstKey("sk-locum-secret", tmp_path / "api_key", is_new)
+    text = str(Welcome(Settings(data_dir=tmp_path), kept, to_terminal))
+    assert ("sk-locum-secret" in text) == shown
+    assert str(kept.file) in text
+    given = str(Welcome(Settings(data_dir=tmp_path), FirstKey("sk-locum-secret", None, is_new=False), to_terminal))
+    assert "sk-locum-secret" not in given
 
 
 @pytest.mark.parametrize("name", ["without_assistants_api", "with_assistants_api"])
