@@ -6,6 +6,8 @@ VENV ?= .venv
 PROCESSES ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# As on a fresh machine, and nothing may be left.
+FRESH := $(BIN)/python -m tests.fresh
 
 .PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz lint format bench clean
 
@@ -40,11 +42,11 @@ format: setup ## ruff, changing the files
 
 test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
 	scripts/install-test-tools browser $(if $(DOCKER),docker)
-	$(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
+	$(FRESH) $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder $(if $(DOCKER),--docker=$(DOCKER))
 
 test-deployment: setup ## images, compose file, sandbox on a Docker engine (root on Debian: installed if need be)
 	scripts/install-test-tools docker
-	$(BIN)/pytest tests/deployment tests/sandbox --docker=required
+	$(FRESH) $(BIN)/pytest tests/deployment tests/sandbox --docker=required
 
 compatibility: setup ## docs/compatibility.md, made of the tests that call every method of the clients
 	$(BIN)/pytest tests/compatibility tests/sdk/test_node_methods.py --ignore=tests/compatibility/test_document.py

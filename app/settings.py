@@ -198,7 +198,7 @@ class Settings(SandboxSettings):
     ingestion_concurrency: int = Field(3, ge=1, description="files at once, of one ingestion worker")
     ingestion_lease_seconds: float = Field(30, gt=0, description="a worker silent for so long has lost its files")
     ingestion_tries: int = Field(4, ge=1, description="before a file whose ingestion breaks is failed")
-    parser_seconds: float = Field(300, gt=0, description="to parse one file")
+    parser_seconds: float = Field(300, gt=0, description="of processor time, to parse one file")
     parser_memory_bytes: int = Field(2 * 2**30, ge=2**28, description="of the process that parses one file")
     text_search_config: str = Field("english", pattern="^[a-z_]+$", description="Postgres's, for new chunks' words")
     file_search_wait_seconds: float = Field(

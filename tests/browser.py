@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 #: Packages name it differently.
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE_MS = 15_000
+_FOLDERS = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "TMPDIR")
 
 
 @dataclass
@@ -43,12 +45,15 @@ async def run_browser() -> AsyncIterator[Browser]:
     # Its own sandbox refuses to run as root, and in most containers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     expect.set_options(timeout=_PATIENCE_MS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    # It leaves things in the home folder and the temporary one, whatever its profile.
+    with tempfile.TemporaryDirectory(prefix="browser-") as own:
+        environment: dict[str, str | float | bool] = {**os.environ, **dict.fromkeys(_FOLDERS, own)}
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=path, args=arguments, env=environment)
+            try:
+                yield browser
+            finally:
+                await browser.close()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
@@ -39,7 +40,9 @@ async def execute(name: str, **variables: str) -> list[str]:
         runner = NotebookClient(
             notebook, km=manager, timeout=_CELL_SECONDS, resources={"metadata": {"path": str(EXAMPLES)}}
         )
-        await runner.async_execute(cleanup_kc=True, env={**os.environ, **variables, "IPYTHONDIR": folder})
+        with pytest.MonkeyPatch.context() as patch:  # what looks for kernels makes the folder, too
+            patch.setenv("IPYTHONDIR", folder)
+            await runner.async_execute(cleanup_kc=True, env={**os.environ, **variables})
     return [printed(cell) for cell in code_cells(notebook)]
 
 
