@@ -15,6 +15,9 @@ EXECUTE_RUN: Final = "runs.execute"
 INGEST_FILE: Final = "vector_stores.ingest_file"
 
 _WORKERS_KEY: Final = "locum:workers:{queue}"
+#: What was learnt of the models of a server, by the time.
+_LESSONS_KEY: Final = "locum:lessons:{server}"
+_LESSON_SECONDS: Final = 86_400
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -95,6 +98,23 @@ class Queue:
     def close(self) -> None:
         """Gives the connections back."""
         self._celery.close()
+
+
+async def note_lesson(redis: Redis, server: str, model: str, lesson: str) -> None:
+    """Keeps for a day what was learnt of a model, for `locum doctor` to tell."""
+    key = _LESSONS_KEY.format(server=server)
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.zadd(key, {f"{model}: {lesson}": time.time()})
+    pipeline.zremrangebyscore(key, "-inf", time.time() - _LESSON_SECONDS)
+    pipeline.expire(key, _LESSON_SECONDS)
+    await pipeline.execute()
+
+
+async def lessons(redis: Redis, server: str) -> list[str]:
+    """What was learnt of the models of `server` lately, in words, oldest first."""
+    since = time.time() - _LESSON_SECONDS
+    found: list[bytes] = await redis.execute_command("ZRANGEBYSCORE", _LESSONS_KEY.format(server=server), since, "+inf")
+    return [lesson.decode() for lesson in found]
 
 
 async def announce_worker(redis: Redis, name: str, seconds: float, queue: str = RUNS_QUEUE) -> None:

@@ -16,7 +16,7 @@ from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.errors import in_brief
 from app.events import EventLog
-from app.queue import Queue, announce_worker, retire_worker
+from app.queue import Queue, announce_worker, note_lesson, retire_worker
 from app.services.file_sweep import FileSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
@@ -40,7 +40,8 @@ class Process:
         self.queue = Queue(celery, self.redis)
         self.engine = create_engine(settings)
         self.sessions = create_sessions(self.engine, signals=Signals(self.redis, self.event_log, self.queue))
-        self.backends = Backends(settings)
+        self._notes: set[asyncio.Task[None]] = set()
+        self.backends = Backends(settings, on_lesson=self._on_lesson)
         self.embedder = Embedder(settings, self.backends)
         self.storage = create_storage(settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -77,11 +78,22 @@ class Process:
         except RedisError as error:
             log.warning("announcement_lost", error=in_brief(error))
 
+    def _on_lesson(self, server: str, model: str, lesson: str) -> None:
+        note = asyncio.create_task(self._note_lesson(server, model, lesson))
+        self._notes.add(note)
+        note.add_done_callback(self._notes.discard)
+
+    async def _note_lesson(self, server: str, model: str, lesson: str) -> None:
+        try:
+            await note_lesson(self.redis, server, model, lesson)
+        except (RedisError, OSError) as error:  # the log has it
+            log.warning("lesson_not_kept", error=str(error))
+
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""
         for task in self._background:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*self._background, *self._notes, return_exceptions=True)
         await self.retire()
         await self.storage.aclose()
         await self.backends.close()

@@ -83,6 +83,8 @@ class BackendFailure(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+        #: What the server said (app.backends.failures.ServerError), where it said something in a stream.
+        self.told: Any = None
 
 
 class CompletionBackend(Protocol):

@@ -148,9 +148,10 @@ def _told(error: dict[str, Any]) -> BackendFailure:
     told = ServerError.from_json(error)
     code = code_of(told.code or told.type)
     message = f"The model server broke off: {told.words}"
-    if code == "invalid_prompt" or told.is_quota:
-        return BackendFailure(code, message)
-    return Retryable(code, message)
+    is_final = code == "invalid_prompt" or told.is_quota
+    failure = BackendFailure(code, message) if is_final else Retryable(code, message)
+    failure.told = told
+    return failure
 
 
 def _text_of_parts(parts: list[dict[str, Any]]) -> str:

@@ -20,7 +20,6 @@ from typing import Any
 
 from app.backends import lenient_json
 from app.backends.base import (
-    CompletionBackend,
     CompletionRequest,
     Delta,
     Finish,
@@ -30,6 +29,8 @@ from app.backends.base import (
     Usage,
 )
 from app.backends.json_string import JSONStringDecoder
+from app.backends.openai import OpenAIBackend
+from app.backends.parameters import Window
 from app.backends.tool_prompt import PlainConversation, call_key, plain
 from app.backends.tool_schema import Function, answer_schema
 from app.text import storable_value, to_json
@@ -45,8 +46,13 @@ _Call = tuple[str, str]
 class EmulatedBackend:
     """`backend`, with tools."""
 
-    def __init__(self, backend: CompletionBackend) -> None:
+    def __init__(self, backend: OpenAIBackend) -> None:
         self._backend = backend
+
+    @property
+    def window(self) -> Window | None:
+        """The context window, if the server has told it by a refusal."""
+        return self._backend.window
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
         """Streams one completion, as `CompletionBackend` says."""

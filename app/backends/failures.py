@@ -15,6 +15,8 @@ from app.backends.base import BackendFailure, FailureCode
 from app.text import storable, to_json
 
 _MAX_WORDS = 500
+#: Of what is looked through for what the server wants.
+_MAX_FULL_WORDS = 8000
 _RETRIED_STATUSES = frozenset({408, 409, 429})
 
 
@@ -38,6 +40,11 @@ class ServerError:
     type: str | None = None
     param: str | None = None
     code: str | None = None
+    #: All of the words, where they are more than are shown.
+    full: str = ""
+    #: llama.cpp's: the tokens of its context window, and of the prompt.
+    n_ctx: int | None = None
+    n_prompt_tokens: int | None = None
 
     @classmethod
     def from_body(cls, body: bytes) -> "ServerError":
@@ -46,23 +53,25 @@ class ServerError:
             return cls.from_json(lenient_json.loads(body))
         except ValueError:
             text = body.decode(errors="replace").strip()
-            return cls("" if text.startswith("<") else _bounded(text))
+            return cls("" if text.startswith("<") else _bounded(text), full=_full(text))
 
     @classmethod
     def from_json(cls, value: Any) -> "ServerError":
         """The same, from parsed JSON."""
         if isinstance(value, list) and value:  # Gemini's servers put the envelope into a list
             value = value[0]
-        if not isinstance(value, dict):
-            return cls(_words(value))
-        error = value.get("error")
+        error = value.get("error") if isinstance(value, dict) else None
         if not isinstance(error, dict):
-            return cls(_words(error or value.get("message") or value.get("detail") or value))
+            said = error or value.get("message") or value.get("detail") or value if isinstance(value, dict) else value
+            return cls(_words(said), full=_full(to_json(value).decode()))
         return cls(
             words=_words(error.get("message") or error),
             type=_name(error.get("type")),
             param=_name(error.get("param")),
             code=_name(error.get("code")),
+            full=_full(_words(error.get("message") or error, _MAX_FULL_WORDS) + _raw(error)),
+            n_ctx=_number(error.get("n_ctx")),
+            n_prompt_tokens=_number(error.get("n_prompt_tokens")),
         )
 
     @property
@@ -75,10 +84,25 @@ def _name(value: Any) -> str | None:
     return str(value) if isinstance(value, str | int) and value != "" else None
 
 
-def _words(value: Any) -> str:
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def _raw(error: dict[str, Any]) -> str:
+    """What OpenRouter's `metadata` says that the provider behind it has said."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    return f" {raw}" if isinstance(raw, str) else ""
+
+
+def _full(text: str) -> str:
+    return _bounded(text, _MAX_FULL_WORDS)
+
+
+def _words(value: Any, most: int = _MAX_WORDS) -> str:
     if isinstance(value, list):  # FastAPI's validation errors
-        return _bounded("; ".join(_validation_error(item) for item in value))
-    return _bounded(value if isinstance(value, str) else to_json(value).decode())
+        return _bounded("; ".join(_validation_error(item) for item in value), most)
+    return _bounded(value if isinstance(value, str) else to_json(value).decode(), most)
 
 
 def _validation_error(item: Any) -> str:
@@ -88,9 +112,9 @@ def _validation_error(item: Any) -> str:
     return f"{'.'.join(map(str, where))}: {item['msg']}" if isinstance(where, list) else str(item["msg"])
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, most: int = _MAX_WORDS) -> str:
     text = re.sub(r"\s+", " ", storable(text)).strip()
-    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def failure_of(status: int, error: ServerError, headers: Mapping[str, str]) -> BackendFailure:

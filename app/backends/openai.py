@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ import structlog
 from app.backends.base import BackendFailure, CompletionRequest, Delta
 from app.backends.deltas import DeltaReader
 from app.backends.failures import Retryable, ServerError, Silence, failure_of, failure_of_connection, malformed
-from app.backends.parameters import Dialect
+from app.backends.parameters import Dialect, Window
 from app.backends.server import ModelServer
 from app.backends.sse import MAX_EVENT_BYTES, EventSplitter, EventTooLong
 from app.text import to_json
@@ -42,18 +42,34 @@ class RetryPolicy:
         return min(self.first_pause * 2.0**attempt, self.longest_pause) * random.uniform(0.5, 1)  # noqa: S311
 
 
+#: Is told the names of the server and the model, and what was learnt of it in words.
+OnLesson = Callable[[str, str, str], None]
+
+
 class _Adapted(Exception):
-    """The server refused a parameter, which the next request will leave out or rename."""
+    """The server refused something, which the next request will leave out or tell otherwise."""
 
 
 class OpenAIBackend:
     """The model `model` of `server`. Keeps what it learns of the model's dialect, so keep the object."""
 
-    def __init__(self, server: ModelServer, model: str, retry: RetryPolicy) -> None:
+    def __init__(self, server: ModelServer, model: str, retry: RetryPolicy, on_lesson: OnLesson | None = None) -> None:
         self._server = server
         self._model = model
         self._retry = retry
         self._dialect = Dialect()
+        self._on_lesson = on_lesson
+
+    @property
+    def window(self) -> Window | None:
+        """The context window, if the server has told it by a refusal."""
+        return self._dialect.window
+
+    def note(self, lesson: str, why: str) -> None:
+        """Says what was learnt of the model, in the log and to whoever listens."""
+        _log.warning("model_lesson", server=self._server.name, model=self._model, lesson=lesson, why=why)
+        if self._on_lesson is not None:
+            self._on_lesson(self._server.name, self._model, lesson)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[list[Delta], None]:
         """Streams one completion, as `CompletionBackend` says."""
@@ -86,10 +102,17 @@ class OpenAIBackend:
         sent = self._dialect.body(self._model, request)
         async with self._troubles_told(), await self._server.post("/chat/completions", _encoded(sent)) as response:
             if response.status != 200:
-                await self._refused(response, sent)
-            async with aclosing(_read(response, DeltaReader(_tool_names(request)))) as batches:
-                async for batch in batches:
-                    yield batch
+                await self._refused(response, request, sent)
+            begun = False
+            try:
+                async with aclosing(_read(response, DeltaReader(_tool_names(request)))) as batches:
+                    async for batch in batches:
+                        begun = True
+                        yield batch
+            except BackendFailure as failure:
+                if not begun and failure.told is not None:
+                    self._adapt(200, failure.told, request, sent)
+                raise
 
     @asynccontextmanager
     async def _troubles_told(self) -> AsyncIterator[None]:
@@ -105,13 +128,25 @@ class OpenAIBackend:
         except (aiohttp.ClientError, OSError) as e:
             raise failure_of_connection(e) from e
 
-    async def _refused(self, response: aiohttp.ClientResponse, sent: dict[str, Any]) -> None:
+    async def _refused(
+        self, response: aiohttp.ClientResponse, request: CompletionRequest, sent: dict[str, Any]
+    ) -> None:
         """Raises what an answer with an error status means."""
         error = ServerError.from_body(await self._server.beginning(response))
-        if response.status in (400, 422) and (name := self._dialect.learn(error, sent)):
-            _log.info("parameter not understood", server=self._server.name, model=self._model, parameter=name)
-            raise _Adapted
+        self._adapt(response.status, error, request, sent)
         raise failure_of(response.status, error, response.headers)
+
+    def _adapt(self, status: int, error: ServerError, request: CompletionRequest, sent: dict[str, Any]) -> None:
+        """Learns from a refusal. Raises _Adapted if something was learnt, and what the dialect raises."""
+        window = self._dialect.window
+        try:
+            lesson = self._dialect.learn(status, error, request, sent)
+        finally:
+            if self._dialect.window is not None and self._dialect.window != window:
+                self.note(f"its context window is {self._dialect.window.tokens} tokens", error.words)
+        if lesson is not None:
+            self.note(lesson, error.words)
+            raise _Adapted
 
 
 def _encoded(body: dict[str, Any]) -> bytes:

@@ -10,10 +10,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from app.backends.base import BackendFailure, CompletionBackend, CompletionRequest, Delta, Model
+from app.backends.adaptive import AdaptiveBackend
+from app.backends.base import BackendFailure, CompletionRequest, Delta, Model
 from app.backends.catalogue import Catalogue, CatalogueUnavailable, ListedModel, NoList, fetch_models
 from app.backends.emulated import EmulatedBackend
-from app.backends.openai import OpenAIBackend, RetryPolicy
+from app.backends.openai import OnLesson, OpenAIBackend, RetryPolicy
 from app.backends.server import Connections, ModelServer
 from app.settings import DEFAULT_BACKEND, BackendSettings, ModelRoute, Settings
 
@@ -42,8 +43,10 @@ class Upstream:
 class Backends:
     """All model servers of the settings. One object for a process; `close` it in the loop that used it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_lesson: OnLesson | None = None) -> None:
+        """`on_lesson` is told what is learnt of models from what their servers refuse."""
         self._settings = settings
+        self._on_lesson = on_lesson
         self._connections = Connections(settings)
         self._retry = RetryPolicy(settings.backend_retries)
         described = dict(settings.backends)
@@ -51,7 +54,7 @@ class Backends:
             described[DEFAULT_BACKEND] = BackendSettings(url=settings.backend_url, api_key=settings.backend_api_key)
         self._servers = {name: ModelServer(name, it, self._connections) for name, it in described.items()}
         self._catalogues = {name: Catalogue(server) for name, server in self._servers.items()}
-        self._models: OrderedDict[tuple[str, str, bool], CompletionBackend] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str, bool], AdaptiveBackend | EmulatedBackend] = OrderedDict()
         self._embeddings: ModelServer | None = None
         if settings.embeddings_url is not None:
             described_embeddings = BackendSettings(url=settings.embeddings_url, api_key=settings.embeddings_api_key)
@@ -78,10 +81,14 @@ class Backends:
             return Model(model, _Absent(str(e)), settings.context_window, settings.tools, vision=True, json_schema=True)
         route = upstream.route
         tools = (route and route.tools) or settings.tools
+        backend = self._backend(upstream, emulated=tools == "emulated")
+        if tools == "native" and isinstance(backend, AdaptiveBackend) and backend.lacks_tools:
+            tools = "emulated"
+        window = await self._context_window(upstream)
         return Model(
             name=upstream.model,
-            backend=self._backend(upstream, emulated=tools == "emulated"),
-            context_window=await self._context_window(upstream),
+            backend=backend,
+            context_window=min(window, backend.window.in_own_tokens) if backend.window is not None else window,
             tools=tools,
             vision=route.vision if route else True,
             json_schema=route.json_schema if route else True,
@@ -187,12 +194,12 @@ class Backends:
         listed = await self._catalogues[upstream.server.name].get(upstream.model)
         return (listed and listed.context_window) or self._settings.context_window
 
-    def _backend(self, upstream: Upstream, *, emulated: bool) -> CompletionBackend:
+    def _backend(self, upstream: Upstream, *, emulated: bool) -> AdaptiveBackend | EmulatedBackend:
         key = (upstream.server.name, upstream.model, emulated)
         backend = self._models.get(key)
         if backend is None:
-            native = OpenAIBackend(upstream.server, upstream.model, self._retry)
-            backend = self._models[key] = EmulatedBackend(native) if emulated else native
+            native = OpenAIBackend(upstream.server, upstream.model, self._retry, self._on_lesson)
+            backend = self._models[key] = EmulatedBackend(native) if emulated else AdaptiveBackend(native)
             if len(self._models) > _MAX_REMEMBERED:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)

@@ -23,7 +23,7 @@ from app.db import migrate
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.embedded.errors import reason
-from app.queue import live_workers
+from app.queue import lessons, live_workers
 from app.settings import DEFAULT_BACKEND, MissingSetting, Settings
 from app.telemetry import without_secrets
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
@@ -201,7 +201,17 @@ async def _backend(settings: Settings, name: str) -> str:
             raise Wrong(problem)
     finally:
         await backends.close()
-    return settings.backends[name].url if name in settings.backends else str(settings.backend_url)
+    url = settings.backends[name].url if name in settings.backends else str(settings.backend_url)
+    return "; ".join([url, *await _lessons(settings, name)])
+
+
+async def _lessons(settings: Settings, name: str) -> list[str]:
+    """What workers have lately learnt of its models; Redis has a finding of its own."""
+    try:
+        async with _connection(settings) as redis:
+            return await lessons(redis, name)
+    except (RedisError, MissingSetting, OSError):
+        return []
 
 
 _CHECKS: dict[str, Check] = {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.backends import catalogue
+from app.backends.adaptive import AdaptiveBackend
 from app.backends.emulated import EmulatedBackend
-from app.backends.openai import OpenAIBackend
 from app.backends.routing import Backends, NoBackend
 from app.settings import Settings
 from tests.backends.conftest import hear
@@ -101,7 +101,7 @@ async def test_abilities(make: Make) -> None:
     assert (b.tools, b.vision, b.json_schema, b.context_window) == ("native", True, True, 1024)
     assert unrouted.tools == "none"
     assert isinstance(a.backend, EmulatedBackend)
-    assert isinstance(b.backend, OpenAIBackend)
+    assert isinstance(b.backend, AdaptiveBackend)
 
 
 @pytest.mark.parametrize(

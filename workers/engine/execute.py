@@ -14,6 +14,7 @@ import structlog
 
 from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
+from app.backends.parameters import WindowExceeded
 from app.db.base import Json
 from app.db.session import DATABASE_AWAY, autocommit, transaction
 from app.errors import in_brief
@@ -115,6 +116,7 @@ class Execution:
         model = await self._process.backends.resolve(self._run.model)
         context = self._tool_context(model)
         is_new = self._run.attempt == 1
+        refused: CompletionRequest | None = None
         notes = await self._toolbox.prepare(context)
         while True:
             past, messages = await self._read(model, is_new=is_new)
@@ -130,11 +132,22 @@ class Execution:
                 continue
             asked = request.build(self._run, model, self._toolbox, told, past, notes)
             turn = self._turn = self._new_turn(past)
-            async with contextlib.aclosing(model.backend.stream(asked)) as answer:
-                async for deltas in answer:
-                    await turn.take(deltas)
+            try:
+                await self._hear(turn, model, asked)
+            except WindowExceeded as exceeded:
+                request.require_shorter(asked, refused, exceeded)
+                refused = asked
+                model = await self._process.backends.resolve(self._run.model)
+                continue
+            refused = None
             if await self._close_turn(turn, asked, past):
                 return
+
+    async def _hear(self, turn: Turn, model: Model, asked: CompletionRequest) -> None:
+        """Takes the model's answer. Raises BackendFailure, RunLost."""
+        async with contextlib.aclosing(model.backend.stream(asked)) as answer:
+            async for deltas in answer:
+                await turn.take(deltas)
 
     def _tool_context(self, model: Model) -> ToolContext:
         process = self._process

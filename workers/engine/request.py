@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 from app import tokens
-from app.backends.base import CompletionRequest, Model, Usage
+from app.backends.base import BackendFailure, CompletionRequest, Model, Usage
+from app.backends.parameters import WindowExceeded
 from app.db.base import Json
 from app.models import Run
+from app.text import to_json
 from workers.engine import context
 from workers.engine.context import StoredMessage
 from workers.engine.history import Past, Spent
@@ -45,6 +47,23 @@ def _left(limit: int | None, used: int, reason: str) -> int | None:
     if used >= limit:
         raise BudgetSpent(reason)
     return limit - used
+
+
+def require_shorter(asked: CompletionRequest, before: CompletionRequest | None, exceeded: WindowExceeded) -> None:
+    """Raises BackendFailure if a request that was too large is no shorter than the one refused before it.
+
+    Then all that can be cut has been: the instructions, the last message and the run's own turns are too large alone.
+    """
+    if before is not None and _size(asked) >= _size(before):
+        raise BackendFailure(
+            "invalid_prompt",
+            "The instructions, the last message and what the run has done do not fit the model's context window, and "
+            f"cannot be cut. {exceeded.message}",
+        )
+
+
+def _size(asked: CompletionRequest) -> int:
+    return len(to_json(asked.messages))
 
 
 def searches_first(model: Model) -> bool:
