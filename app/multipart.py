@@ -22,6 +22,7 @@ Take = Callable[[AsyncIterator[bytes]], Awaitable[Taken]]
 
 _MAX_PARTS: Final = 16
 _MAX_FIELD_BYTES: Final = 4096
+_NAME_FIELD: Final = "filename"
 _SHOWN_CHARS: Final = 100
 
 
@@ -44,11 +45,13 @@ async def read_form(
 ) -> Form[Taken]:
     """Reads a form with one file, which `take` is given as it comes, and with any of `fields`, in any order.
 
+    Where `filename` is one of `fields`, it names the file, which then needs no name in its own part.
+
     `check` is asked when the file begins, with the fields so far: it may refuse the request before the file is read.
     Raises InvalidRequest for what is no such form; what `take` made of a file is then the caller's to undo.
     """
     found: dict[str, str] = {}
-    taken: list[tuple[str, Taken]] = []
+    taken: list[tuple[str | None, Taken]] = []
     async for part in _parts(request):
         name = part.name
         if name != file_field and name not in fields:
@@ -57,23 +60,36 @@ async def read_form(
             raise InvalidRequest(f"Invalid '{name}': given more than once.", param=name, code="invalid_value")
         if name == file_field:
             check(found)
-            taken.append((_filename(part), await take(part.data)))
+            filename = part.filename if _NAME_FIELD in fields else _required_filename(part)
+            taken.append((filename, await take(part.data)))
         else:
             found[name] = await _text(part)
     if not taken:
         message = f"Missing required parameter: '{file_field}'."
         raise InvalidRequest(message, param=file_field, code="missing_required_parameter")
-    return Form(found, *taken[0])
+    filename, file = taken[0]
+    given = found.pop(_NAME_FIELD, filename)
+    if given is None:
+        raise _no_file(file_field)
+    return Form(found, _without_nul(file_field, given), file)
 
 
-def _filename(part: "_Part") -> str:
+def _required_filename(part: "_Part") -> str:
     if part.filename is None:
-        message = f"Invalid type for '{part.name}': expected a file, but got a string instead."
-        raise InvalidRequest(message, param=part.name, code="invalid_type")
-    if "\0" in part.filename:
-        message = f"Invalid '{part.name}': the character U+0000 cannot be stored in a file name."
-        raise InvalidRequest(message, param=part.name, code="invalid_value")
+        raise _no_file(part.name)
     return part.filename
+
+
+def _no_file(name: str) -> InvalidRequest:
+    message = f"Invalid type for '{name}': expected a file, but got a string instead."
+    return InvalidRequest(message, param=name, code="invalid_type")
+
+
+def _without_nul(name: str, value: str) -> str:
+    if "\0" in value:
+        message = f"Invalid '{name}': the character U+0000 cannot be stored."
+        raise InvalidRequest(message, param=name, code="invalid_value")
+    return value
 
 
 async def _text(part: "_Part") -> str:
@@ -84,7 +100,7 @@ async def _text(part: "_Part") -> str:
             message = f"Invalid '{part.name}': longer than {_MAX_FIELD_BYTES} bytes."
             raise InvalidRequest(message, param=part.name, code="string_above_max_length")
     try:
-        return value.decode()
+        return _without_nul(part.name, value.decode())
     except UnicodeDecodeError:
         message = f"Invalid '{part.name}': not encoded in UTF-8."
         raise InvalidRequest(message, param=part.name, code="invalid_value") from None

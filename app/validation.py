@@ -8,6 +8,7 @@ from typing import Any, Final
 from app.errors import InvalidRequest
 from app.json_body import Unreadable, param_path
 from app.schemas.common import TAG
+from app.schemas.foreign_tools import FOREIGN_TOOLS
 
 #: What a message shows of a value that the client sent.
 _SHOWN_CHARS: Final = 100
@@ -112,6 +113,9 @@ def _wrong_kind(error: Error, place: Place) -> InvalidRequest:
 
 def _not_one_of(value: str, place: Place, supported: list[str]) -> InvalidRequest:
     message = f"Invalid value: '{_cut(value)}'. Supported values are: {_listed(supported, 'and')}."
+    if "code_interpreter" in supported and value in FOREIGN_TOOLS:
+        message += f" This server does not have the tool '{value}' ({FOREIGN_TOOLS[value]})."
+        message += " A function of your application can stand in for it."
     return _refusal(place, "invalid_value", message)
 
 

@@ -39,6 +39,7 @@ _FORM: Final[dict[str, Any]] = {
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
                     "purpose": {"type": "string"},
+                    "filename": {"type": "string"},
                     "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
                     "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2592000},
                 },

@@ -14,6 +14,7 @@ MAX_FILENAME: Final = 1024
 #: The fields of the form besides the file, by their names there; the dots are those of their places in the body.
 FORM_FIELDS: Final = {
     "purpose": "purpose",
+    "filename": "filename",  # azure-ai-agents, where the file itself has no name
     "expires_after[anchor]": "expires_after.anchor",
     "expires_after[seconds]": "expires_after.seconds",
 }

@@ -74,6 +74,8 @@ class RunOptions(RequestBody):
     model: ModelName | None = None
     instructions: Instructions | None = None
     tools: RunTools | None = None
+    #: OpenAI had it for a run with its thread alone; Azure has it for every run.
+    tool_resources: ToolResources | None = None
     metadata: Metadata | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
@@ -94,7 +96,6 @@ class RunCreate(RunOptions):
 
 class ThreadAndRunCreate(RunOptions):
     thread: ThreadCreate | None = None
-    tool_resources: ToolResources | None = None
 
 
 class RunModify(RequestBody):

@@ -42,7 +42,7 @@ async def create(
     thread, assistant = await _thread_and_assistant(session, project_id, thread_id, body.assistant_id)
     await run_limits.refuse_beyond(session, settings, project_id)
     await messages.add(session, thread, body.additional_messages or [])
-    run = _new(settings, thread, assistant, body)
+    run = await _new(session, settings, thread, assistant, body)
     run.include = list(include) or None
     if body.additional_instructions is not None:
         run.instructions = "\n".join(part for part in (run.instructions, body.additional_instructions) if part)
@@ -57,9 +57,7 @@ async def create_thread_and_run(
     await run_limits.refuse_beyond(session, settings, project_id)
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
     assistant = await assistants.get(session, project_id, body.assistant_id)
-    run = _new(settings, thread, assistant, body)
-    if body.tool_resources is not None:
-        run.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
+    run = await _new(session, settings, thread, assistant, body)
     await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
     return run
 
@@ -88,13 +86,20 @@ async def _thread_and_assistant(
     return await threads.lock(session, project_id, thread_id), await assistants.get(session, project_id, assistant_id)
 
 
-def _new(
+async def _new(
+    session: AsyncSession,
     settings: Settings,
     thread: Thread,
     assistant: Assistant,
     body: schemas.RunCreate | schemas.ThreadAndRunCreate,
 ) -> Run:
-    """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts."""
+    """The row of a new run: the assistant's settings, with the request's over them; an explicit 0 or [] counts.
+
+    Raises NotFound for tool resources that are not there.
+    """
+    resources = assistant.tool_resources
+    if body.tool_resources is not None:
+        resources = await tool_resources.stored(session, thread.project_id, body.tool_resources)
     tools = assistant.tools if body.tools is None else stored_tools(body.tools)
     _refuse_unknown_choice(body.tool_choice, tools)
     at = now()
@@ -111,7 +116,7 @@ def _new(
         model=_over(body.model, assistant.model),
         instructions=_over(body.instructions, assistant.instructions),
         tools=tools,
-        tool_resources=assistant.tool_resources,
+        tool_resources=resources,
         metadata_=body.metadata or {},
         temperature=_over(body.temperature, assistant.temperature),
         top_p=_over(body.top_p, assistant.top_p),

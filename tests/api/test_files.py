@@ -178,7 +178,7 @@ PURPOSES = "['fine-tune', 'assistants', 'batch', 'user_data', 'vision', 'evals']
         ),
         (
             [PURPOSE, file(name="a\0b")],
-            "Invalid 'file': the character U+0000 cannot be stored in a file name.",
+            "Invalid 'file': the character U+0000 cannot be stored.",
             "file",
             "invalid_value",
         ),

@@ -7,6 +7,7 @@ from typing import Final
 
 from openai import OpenAI
 
+from tests.compatibility.agents.document import agents
 from tests.compatibility.effects import EFFECTS, PASSED_ON, WITHOUT_EFFECT
 from tests.compatibility.operations import (
     DIFFERENCES,
@@ -62,6 +63,7 @@ def text() -> str:
         _methods(),
         ["", _PARAMETERS.format(helpers=helpers)],
         _parameters(),
+        agents(),
         [_DIFFERENCES],
         _differences(),
     ]
