@@ -148,6 +148,45 @@ def test_a_file_that_is_written_is_linked(client: OpenAI, model: str, script: Sc
     assert list(sheet.values) == [("a",), (1,), (2,)]
 
 
+def test_a_file_of_an_earlier_run_is_linked(client: OpenAI, model: str, script: Script) -> None:
+    write = "for name in ('été 1', 'b', 'c'): open(f'/mnt/data/{name}.txt', 'w').write(name)"
+    again = "open('/mnt/data/b.txt', 'w').write('newer')"
+    texts = ("Written.", "Written again.")
+    links = "[A](sandbox:///mnt/data/%c3%a9t%C3%A9%201.txt) [B](/mnt/data/./b.txt) [C](sandbox:/mnt/data/c.txt)"
+    script(
+        *(Turn(tool_calls=[code(write)]), Turn(text=texts[0])),
+        *(Turn(tool_calls=[code(again)]), Turn(text=texts[1])),
+        Turn(text=links),
+    )
+    first = ask(client, model)
+    for _ in texts:
+        client.beta.threads.messages.create(first.thread_id, role="user", content="And now?")
+        run = client.beta.threads.runs.create_and_poll(thread_id=first.thread_id, assistant_id=first.assistant_id)
+        assert run.status == "completed", run.last_error
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    assert part.text.value == links
+    linked = {}
+    for annotation in part.text.annotations:
+        assert annotation.type == "file_path"
+        assert links[annotation.start_index : annotation.end_index] == annotation.text
+        linked[annotation.text] = client.files.content(annotation.file_path.file_id).read()
+    assert linked == {
+        "sandbox:///mnt/data/%c3%a9t%C3%A9%201.txt": "été 1".encode(),
+        "/mnt/data/./b.txt": b"newer",
+        "sandbox:/mnt/data/c.txt": b"c",
+    }
+    gone = next(note.file_path.file_id for note in part.text.annotations if note.type == "file_path")
+    client.files.delete(gone)
+    script(Turn(text=links))
+    plain = client.beta.assistants.create(model=model)
+    client.beta.threads.messages.create(first.thread_id, role="user", content="Once more?")
+    run = client.beta.threads.runs.create_and_poll(thread_id=first.thread_id, assistant_id=plain.id)
+    part = answer(client, run).content[0]
+    assert part.type == "text"
+    assert [note.text for note in part.text.annotations] == ["/mnt/data/./b.txt", "sandbox:/mnt/data/c.txt"]
+
+
 @contextmanager
 def storage_away(locum: Locum) -> Iterator[None]:
     """Where the files are is no folder for the block."""

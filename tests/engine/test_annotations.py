@@ -8,17 +8,23 @@ from hypothesis import strategies as st
 from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
-from workers.engine.annotations import Annotated, AnnotationScanner, without_markers
+from workers.engine.annotations import AnnotationScanner, without_markers
 from workers.engine.drafts import MessageDraft
+from workers.engine.pieces import Annotated
 from workers.tools.material import Material, Source, marker
 
 SOURCES = {(0, 0): Source("file-a", "a.txt", "first"), (0, 11): Source("file-b", "über 報告.pdf", "second")}
-LINKS = {
-    "sandbox:/mnt/data/a.csv": "file-1",
-    "sandbox:/mnt/data/a.csv.gz": "file-2",
-    "sandbox:/mnt/data/my chart.png": "file-3",
+FILES = {
+    "/mnt/data/a.csv": "file-1",
+    "/mnt/data/a.csv.gz": "file-2",
+    "/mnt/data/my chart.png": "file-3",
+    "/mnt/data/out/Größe (1).txt": "file-4",
+    "/mnt/data/50%20off.txt": "file-5",
+    "/mnt/data/my_plan_b.md": "file-6",
+    "/mnt/data/.hidden": "file-7",
+    "/mnt/data/報告 \U0001f600.pdf": "file-8",
 }
-MATERIAL = Material(SOURCES, LINKS, ["file-image"])
+MATERIAL = Material(SOURCES, FILES, ["file-image"])
 
 #: Texts with much in them that is, or nearly is, a marker.
 texts = st.lists(
@@ -36,8 +42,32 @@ texts = st.lists(
             "【0:0†",
             "【7:7†x】",
             "【【0:0】",
+            "【0:0†a.txt, 0:11†b】",
+            "【0:0;0:11】",
+            ", 0:11",
+            " ",
             "é😀",
             "\n",
+            "sandbox:",
+            "sandbox:///mnt/data/a.csv",
+            "[it](/mnt/data/",
+            "](<",
+            "/mnt/",
+            "/./",
+            "data/",
+            "a.csv",
+            ".gz",
+            "my%20chart.png",
+            "Gr%c3%b6",
+            "o\u0308%C3%9Fe (1).txt",
+            "50%20off.txt",
+            "[it](sandbox:/mnt/data/out/Gr%c3%b6ße%20(1).txt)",
+            "[it](<sandbox:///mnt/data/./my chart.png> 'x')",
+            "[it](/mnt/data/a.csv)",
+            "%",
+            "2",
+            "\\_",
+            ")",
         ]
     )
     | st.text(max_size=5),
@@ -67,7 +97,7 @@ def test_the_cuts_make_no_difference(text: str, cuts: list[int]) -> None:
     assert scan(split(text, cuts)) == scan([text])
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="【s")), st.lists(st.integers(0, 60), max_size=8))
+@given(st.text(alphabet=st.characters(exclude_characters="【sS]=")), st.lists(st.integers(0, 60), max_size=8))
 def test_plain_text_is_not_held_back(text: str, cuts: list[int]) -> None:
     scanner = AnnotationScanner(MATERIAL)
     pieces = [piece for piece in split(text, cuts) if piece]
@@ -86,6 +116,37 @@ def test_markers_are_known_however_they_are_labelled(written: str, position: int
 
 
 @pytest.mark.parametrize(
+    ("written", "cited"),
+    [
+        ("【0:0†a, 0:11†b】", [0, 11]),
+        ("【0:0†a】【0:11†b】", [0, 11]),
+        ("【0:0, 0:11†b】", [0, 11]),
+        ("【0:0,0:11】", [0, 11]),
+        ("【0:0 0:11】", [0, 11]),
+        ("【 0:0 † a , 0 : 11 † b 】", [0, 11]),
+        ("【0:0†a;0:11†b;0:0†a】", [0, 11, 0]),
+        ("【0:0†a, b and c.txt, 0:11†10:30, 2:15 pm.txt】", [0, 11]),
+        ("【0:0†meeting 10:30.txt】", [0]),
+        ("【0:0\uff0c0\uff1a11】", [0, 11]),
+        ("【0:0†a, 】", [0]),
+        ("【0:0, 7:7†x】", [0, "【7:7†x】"]),
+        ("【7:7†x, 0:11】", ["【7:7†x】", 11]),
+    ],
+)
+def test_several_citations_in_one_pair_of_brackets(written: str, cited: list[int | str]) -> None:
+    expected: list[str | Annotated] = []
+    for one in cited:
+        if isinstance(one, str):
+            expected.append(one)
+            continue
+        source = SOURCES[0, one]
+        details = {"file_id": source.file_id, "quote": source.quote}
+        expected.append(Annotated(marker(0, one, source.filename), "file_citation", details))
+    assert scan([written]) == expected
+    assert scan(list(written)) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "link", "file_id"),
     [
         ("[it](sandbox:/mnt/data/a.csv)", "sandbox:/mnt/data/a.csv", "file-1"),
@@ -94,6 +155,47 @@ def test_markers_are_known_however_they_are_labelled(written: str, position: int
         ("sandbox:/mnt/data/a.csv", "sandbox:/mnt/data/a.csv", "file-1"),
         ("(sandbox:/mnt/data/my chart.png)", "sandbox:/mnt/data/my chart.png", "file-3"),
         ("(sandbox:/mnt/data/my%20chart.png)", "sandbox:/mnt/data/my%20chart.png", "file-3"),
+        ("Get sandbox:/mnt/data/a.csv!", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("`sandbox:/mnt/data/a.csv`", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("sandbox:/mnt/data/a.csv...", "sandbox:/mnt/data/a.csv", "file-1"),
+        ("[it](sandbox:///mnt/data/a.csv)", "sandbox:///mnt/data/a.csv", "file-1"),
+        ("[it](sandbox://mnt/data/a.csv)", "sandbox://mnt/data/a.csv", "file-1"),
+        ("[it](sandbox:mnt/data/a.csv)", "sandbox:mnt/data/a.csv", "file-1"),
+        ("[it](Sandbox:/mnt/data/a.csv)", "Sandbox:/mnt/data/a.csv", "file-1"),
+        ("[it](sandbox:/mnt/data/./a.csv)", "sandbox:/mnt/data/./a.csv", "file-1"),
+        ("[it](sandbox:/./mnt//data/.//a.csv)", "sandbox:/./mnt//data/.//a.csv", "file-1"),
+        ("[it](sandbox:/mnt/data/%61.csv)", "sandbox:/mnt/data/%61.csv", "file-1"),
+        ("[it](sandbox:%2Fmnt%2fdata/a.csv)", "sandbox:%2Fmnt%2fdata/a.csv", "file-1"),
+        ('[it](sandbox:/mnt/data/a.csv "The table")', "sandbox:/mnt/data/a.csv", "file-1"),
+        ("[it](<sandbox:/mnt/data/my chart.png>)", "sandbox:/mnt/data/my chart.png", "file-3"),
+        ("![it](sandbox:/mnt/data/my chart.png 'A chart')", "sandbox:/mnt/data/my chart.png", "file-3"),
+        ("[it](sandbox:/mnt/data/out/Größe (1).txt)", "sandbox:/mnt/data/out/Größe (1).txt", "file-4"),
+        ("[it](sandbox:/mnt/data/out/Gro\u0308ße (1).txt)", "sandbox:/mnt/data/out/Gro\u0308ße (1).txt", "file-4"),
+        (
+            "[it](sandbox:/mnt/data/out/Gr%C3%B6%C3%9Fe%20(1).txt)",
+            "sandbox:/mnt/data/out/Gr%C3%B6%C3%9Fe%20(1).txt",
+            "file-4",
+        ),
+        (
+            "[it](sandbox:/mnt/data/out/Gr%c3%b6%c3%9fe%20%281%29.txt)",
+            "sandbox:/mnt/data/out/Gr%c3%b6%c3%9fe%20%281%29.txt",
+            "file-4",
+        ),
+        (
+            "[it](sandbox:/mnt/data/out/Gro%cc%88ße \\(1\\).txt)",
+            "sandbox:/mnt/data/out/Gro%cc%88ße \\(1\\).txt",
+            "file-4",
+        ),
+        ("[it](sandbox:/mnt/data/50%20off.txt)", "sandbox:/mnt/data/50%20off.txt", "file-5"),
+        ("[it](sandbox:/mnt/data/50%2520off.txt)", "sandbox:/mnt/data/50%2520off.txt", "file-5"),
+        (r"[it](sandbox:/mnt/data/my\_plan\_b.md)", r"sandbox:/mnt/data/my\_plan\_b.md", "file-6"),
+        ("[it](sandbox:/mnt/data/.hidden)", "sandbox:/mnt/data/.hidden", "file-7"),
+        ("sandbox:/mnt/data/報告 %F0%9F%98%80.pdfをどうぞ", "sandbox:/mnt/data/報告 %F0%9F%98%80.pdf", "file-8"),
+        ("[it](/mnt/data/a.csv)", "/mnt/data/a.csv", "file-1"),
+        ('[it](/mnt/data/a.csv "The table")', "/mnt/data/a.csv", "file-1"),
+        ("[it]( </mnt/data//my chart.png>)", "/mnt/data//my chart.png", "file-3"),
+        ("[1]: /mnt/data/a.csv", "/mnt/data/a.csv", "file-1"),
+        ('<img src="/mnt/data/my%20chart.png">', "/mnt/data/my%20chart.png", "file-3"),
     ],
 )
 def test_links_to_written_files(text: str, link: str, file_id: str) -> None:
@@ -104,7 +206,28 @@ def test_links_to_written_files(text: str, link: str, file_id: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["【1:0†a.txt】", "【0:1】", "【note】", "【】", "【0:0†a.txt", "【0:0†a【b】", "[0:0]", "sandbox:/mnt/data/b.csv"],
+    [
+        "【1:0†a.txt】",
+        "【0:1, 0:2】",
+        "【0:0 and more】",
+        "[it](sandbox:/mnt/data/a.csv2)",
+        "[it](sandbox:/mnt/data/a.csv.bz2)",
+        "[it](sandbox:/mnt/data/a.cs)",
+        "[it](sandbox:/mnt/data/a.csv/b)",
+        "[it](sandbox:/tmp/a.csv)",
+        "df = pd.read_csv('/mnt/data/a.csv')",
+        "It is /mnt/data/a.csv",
+        "sandbox:",
+        "sandb",
+        "sandbox:/mnt/data/%e3%a",
+        "【0:1】",
+        "【note】",
+        "【】",
+        "【0:0†a.txt",
+        "【0:0†a【b】",
+        "[0:0]",
+        "sandbox:/mnt/data/b.csv",
+    ],
 )
 def test_what_stands_for_nothing_is_text(text: str) -> None:
     assert scan([text]) == [text]
@@ -140,6 +263,9 @@ def test_deltas_add_up_to_the_message(text: str, cuts: list[int]) -> None:
         value += part["text"]["value"]
         annotations += part["text"].get("annotations", [])
     assert [annotation.pop("index") for annotation in annotations] == list(range(len(annotations)))
+    whole = draft()
+    deltas(whole, [("text", text)])
+    assert message.content() == whole.content()
     _, *content = message.content()
     assert [part["text"] for part in content] == ([{"value": value, "annotations": annotations}] if content else [])
     for annotation in annotations:

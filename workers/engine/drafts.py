@@ -9,7 +9,8 @@ from app.db.base import Json
 from app.events import RunEvent
 from app.models import Message, RunStep
 from app.text import to_json
-from workers.engine.annotations import Annotated, AnnotationScanner
+from workers.engine.annotations import AnnotationScanner
+from workers.engine.pieces import Annotated
 from workers.tools.base import UPSTREAM, CallDraft
 from workers.tools.material import Material
 from workers.tools.toolbox import Toolbox
@@ -45,7 +46,7 @@ class MessageDraft:
         self.step_id = step.id
         self._images = material.images
         self._parts: list[_Part] = []
-        self._scanner = AnnotationScanner(material) if material.sources or material.links else None
+        self._scanner = AnnotationScanner(material) if material.sources or material.files else None
 
     def begin(self) -> Iterator[RunEvent]:
         """The deltas of the images that the message shows."""

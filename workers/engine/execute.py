@@ -8,6 +8,7 @@ Nothing is kept in memory between turns that the rows do not hold, so whoever cl
 """
 
 import contextlib
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -27,7 +28,7 @@ from app.services.run_claims import Claim
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
 from app.storage.base import StorageAway
-from workers.engine import attachments, history, request, takeovers
+from workers.engine import attachments, earlier_files, history, request, takeovers
 from workers.engine.drafts import call_delta
 from workers.engine.history import Past, ThreadMessage
 from workers.engine.hosted_calls import HostedCalls, is_open
@@ -64,6 +65,8 @@ class Execution:
         self._toolbox = Toolbox.of(run.tools)
         self.log = process.events.open(run.id, run.attempt)
         self._turn: Turn | None = None
+        #: What code has written for earlier runs, by its path; None before it has been looked for.
+        self._earlier: dict[str, str] | None = None
 
     async def run_to_its_end(self, *, taken_over: bool) -> None:
         """Works until the run has ended, pauses, or is no longer ours. Never raises."""
@@ -121,6 +124,8 @@ class Execution:
         while True:
             past, messages = await self._read(model, is_new=is_new)
             is_new = False
+            if self._earlier is None:
+                self._earlier = await self._earlier_files(messages)
             if past.open_step is not None:
                 if await HostedCalls(context, self._toolbox, self.log, past.open_step).work_off():
                     return
@@ -167,8 +172,15 @@ class Execution:
             budget = request.prompt_budget(self._run, model, past.spent)
             return past, await history.read_messages(session, self._run, budget)
 
+    async def _earlier_files(self, messages: list[ThreadMessage]) -> dict[str, str]:
+        if not earlier_files.may_be_linked(self._toolbox, messages):
+            return {}
+        async with autocommit(self._process.sessions) as session:
+            return await earlier_files.read(session, self._run)
+
     def _new_turn(self, past: Past) -> Turn:
-        return Turn(self._process.sessions, self._run, self.log, self._toolbox, past.turns_taken, past.material)
+        material = replace(past.material, files={**(self._earlier or {}), **past.material.files})
+        return Turn(self._process.sessions, self._run, self.log, self._toolbox, past.turns_taken, material)
 
     async def _search_first(self, messages: list[ThreadMessage]) -> bool:
         """Begins a step with the search that the model is not asked for; False if there is nothing to search for."""

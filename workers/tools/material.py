@@ -7,7 +7,6 @@ from typing import Final
 from app.db.base import Json
 
 _QUOTE_CHARS: Final = 1000
-_LINK: Final = "sandbox:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,13 @@ class Material:
 
     #: By the turn in which they were found and their place among its passages: the numbers of their markers.
     sources: Mapping[tuple[int, int], Source] = field(default_factory=dict)
-    #: The ids of files that code has written, by the links that stand for them.
-    links: Mapping[str, str] = field(default_factory=dict)
+    #: The ids of files that code has written, by their paths in the sandbox.
+    files: Mapping[str, str] = field(default_factory=dict)
     #: The ids of images that no message has shown yet.
     images: Sequence[str] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.sources or self.links or self.images)
+        return bool(self.sources or self.files or self.images)
 
 
 class Gathering:
@@ -39,7 +38,7 @@ class Gathering:
 
     def __init__(self) -> None:
         self._sources: dict[tuple[int, int], Source] = {}
-        self._links: dict[str, str] = {}
+        self._files: dict[str, str] = {}
         self._images: list[str] = []
 
     def add_message(self) -> None:
@@ -55,13 +54,13 @@ class Gathering:
                     self._sources[turn, position] = _source(result)
                     position += 1
             elif call["type"] == "code_interpreter":
-                self._links |= {_LINK + file["path"]: file["file_id"] for file in call.get("files", ())}
+                self._files |= {file["path"]: file["file_id"] for file in call.get("files", ())}
                 outputs = call["code_interpreter"]["outputs"]
                 self._images += [output["image"]["file_id"] for output in outputs if output["type"] == "image"]
 
     def material(self) -> Material:
         """What has been gathered."""
-        return Material(self._sources, self._links, tuple(self._images))
+        return Material(self._sources, self._files, tuple(self._images))
 
 
 def _source(result: Json) -> Source:
