@@ -93,6 +93,9 @@ def _run_inside(place: Path, *, is_alone: bool, command: Sequence[str]) -> int:
     here = _alone(place) if is_alone else place
     for name in (*_FOLDERS.values(), *_KEPT_FOLDERS.values()):
         (here / name).mkdir(mode=0o700)
+    # As /tmp is: root's tests have processes of other accounts.
+    here.chmod(0o711)
+    (here / _FOLDERS["TMPDIR"]).chmod(0o1777)
     watched = [here / name for name in _FOLDERS.values()]
     before = set() if is_alone else set(_entries(_SHARED[0]))
     # What loses its parent becomes ours.
@@ -127,9 +130,7 @@ def _alone(place: Path) -> Path:
             _mount("--bind", f"/proc/{os.getpid()}/fd/{opened[path]}", str(path))
     for descriptor in opened.values():
         os.close(descriptor)
-    here = Path(tempfile.mkdtemp(dir=_SHARED[0], prefix="own-"))
-    here.chmod(0o711)
-    return here
+    return Path(tempfile.mkdtemp(dir=_SHARED[0], prefix="own-"))
 
 
 def _make_room(path: Path, *, is_folder: bool) -> None:

@@ -228,6 +228,7 @@ def test_doctor_names_what_is_wrong(command: Command, tmp_path: Path) -> None:
         "ingestion": "WRONG",
         "embeddings": "WRONG",
         "sandbox": "WRONG",
+        "files": "ok",
         "backend": "WRONG",
     }
     assert "hunter2" not in done.stdout + done.stderr
