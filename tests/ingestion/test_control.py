@@ -128,19 +128,38 @@ def folder_of(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def test_the_control_names_what_cannot_be_read() -> None:
-    """A library is missing: an empty folder is in its place."""
+@pytest.fixture
+def unshared() -> list[str]:
+    """What is put before a shell script for it to have mounts of its own."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root may mount")
-    hidden = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"']
-    if subprocess.run([*hidden, "/mnt", "true"], capture_output=True, check=False).returncode != 0:
+    words = ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c"]
+    if subprocess.run([*words, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this root may not mount")
+    return words
+
+
+def run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_the_control_names_what_cannot_be_read(unshared: list[str]) -> None:
+    """A library is missing: an empty folder is in its place."""
     library = str(folder_of("pypdfium2_raw"))
-    done = subprocess.run([*hidden, library, *CONTROL], capture_output=True, text=True, timeout=100, check=False)
+    done = run([*unshared, 'mount -t tmpfs none "$0"; exec "$@"', library, *CONTROL])
     assert done.returncode == 1, done.stderr
     (line,) = done.stdout.splitlines()
     assert line.startswith("pdf: ")
     assert "pypdfium2_raw" in line
+
+
+def test_every_kind_is_read_where_nothing_is_written(unshared: list[str]) -> None:
+    """As in the compose file's containers: all is read-only, and nothing below /tmp can be executed or loaded."""
+    if Path(sys.prefix).is_relative_to("/tmp"):
+        pytest.skip("Python's environment is below /tmp")
+    shut = "mount -t tmpfs -o noexec,nosuid,nodev none /tmp; mount -o remount,bind,ro /; test ! -w /"
+    done = run([*unshared, f'{shut}; "$@"; test -z "$(ls -A /tmp)"', "sh", "env", "-i", *CONTROL])
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_a_file_waits_for_a_machine_that_can_read_it(locum: Locum, client: OpenAI, tmp_path: Path) -> None:
