@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # As on a fresh machine, and nothing may be left.
 FRESH := $(BIN)/python -m tests.fresh
 
-.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz lint format bench clean
+.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz fuzz-models lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ faults: setup ## a thousand runs while everything is broken: FAULTS="--runs 100 
 
 fuzz: setup ## every operation, asked at random, 29,000 times: FUZZ="--hypothesis-seed=7" for others
 	$(BIN)/pytest tests/security/test_fuzz.py --hypothesis-profile=fuzz --capture=no --quiet $(FUZZ)
+
+fuzz-models: setup ## answers of odd model servers as 10,000 runs: FUZZ="--cases 500" for fewer
+	$(BIN)/python -m tests.backends.fuzz_streams $(FUZZ)
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead

@@ -268,6 +268,6 @@ def test_one_message_that_is_larger_than_the_window(
     assert _run_again(client, run).status == "completed"
 
 
-def test_odd_answers_through_the_whole_stack(client: OpenAI, backend: CompletionBackend) -> None:
+def test_odd_answers_through_the_whole_stack(locum: Locum, backend: CompletionBackend) -> None:
     """Some of those that tests.backends.test_odd_servers reads. All: `python -m tests.backends.fuzz_streams`."""
-    assert play(client, backend, range(0, 10_000, 67), at_once=8) == []
+    assert play(locum, backend, range(0, 10_000, 100), at_once=8) == []

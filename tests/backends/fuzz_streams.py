@@ -16,9 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import orjson
-from openai import OpenAI
-from openai.types.beta.threads import Run
 
 from tests.backends.odd_servers import TOOLS, Case, case
 from tests.fakes.completion_backend import CompletionBackend
@@ -26,18 +25,24 @@ from tests.fakes.turns import Turn
 from tests.running import Locum, run_locum
 from tests.stack import run_stack
 
-#: Seconds after which a run counts as stuck.
+#: Seconds without an event after which a run counts as stuck.
 STUCK_SECONDS = 60.0
 _FUNCTIONS: Any = [{"type": "function", "function": {"name": name}} for name in TOOLS]
 _LAST = "That was it."
 
+#: The last event of a stream by name and data, and the texts of the messages that it completed, by their ids: a stream
+#: that is told from the rows tells again what was told before.
+Heard = tuple[str, Any, dict[str, str]]
+
 
 class Fuzz:
-    """Plays cases on `locum`, whose model server is `backend`."""
+    """Plays cases on the Locum behind `http`, whose model server is `backend`."""
 
-    def __init__(self, client: OpenAI, backend: CompletionBackend) -> None:
-        self._client = client
+    def __init__(self, http: httpx2.Client, backend: CompletionBackend) -> None:
+        self._http = http
         self._backend = backend
+        made = http.post("/assistants", json={"model": "scripted", "tools": _FUNCTIONS, "instructions": "Go on."})
+        self._assistant = made.json()["id"]
 
     def play(self, given: Case) -> str | None:
         """What is wrong with the run of a case; None if nothing is."""
@@ -47,53 +52,56 @@ class Fuzz:
             wrong = self._run(given, model)
             if wrong is None and len(self._backend.requests(model)) != (2 if given.meant.calls else 1):
                 wrong = f"{len(self._backend.requests(model))} model calls"
-        except TimeoutError as error:
-            wrong = f"stuck: {error}"
+        except httpx2.TimeoutException:
+            wrong = "stuck"
         finally:
             self._backend.forget(model)
         return wrong and f"case {given.number}: {wrong} ({given.form})"
 
     def _run(self, given: Case, model: str) -> str | None:
-        threads = self._client.beta.threads
-        assistant = self._client.beta.assistants.create(model=model, tools=_FUNCTIONS, instructions="Go on.")
-        thread = threads.create(messages=[{"role": "user", "content": "Go on."}])
-        run = threads.runs.create(thread.id, assistant_id=assistant.id)
-        run = self._ended(run)
+        thread = {"messages": [{"role": "user", "content": "Go on."}]}
+        body = {"assistant_id": self._assistant, "model": model, "thread": thread}
+        name, run, texts = self._heard("/threads/runs", body)
+        meant = [given.meant.text] if given.meant.text.strip() or not given.meant.calls else []
         if given.meant.calls:
-            if run.status != "requires_action" or run.required_action is None:
-                return f"{run.status}: {run.last_error}"
-            asked = run.required_action.submit_tool_outputs.tool_calls
-            calls = [(call.function.name, orjson.loads(call.function.arguments)) for call in asked]
+            if name != "thread.run.requires_action":
+                return f"{name}: {run}"
+            asked = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+            calls = [(call["function"]["name"], orjson.loads(call["function"]["arguments"])) for call in asked]
             if calls != given.meant.calls:
                 return f"heard {calls}, meant {given.meant.calls}"
-            outputs: Any = [{"tool_call_id": call.id, "output": "done"} for call in asked]
-            run = self._ended(threads.runs.submit_tool_outputs(run.id, thread_id=run.thread_id, tool_outputs=outputs))
-        if run.status != "completed":
-            return f"{run.status}: {run.last_error}"
-        meant = [given.meant.text] if given.meant.text.strip() or not given.meant.calls else []
-        return self._said(run, [*meant, *([_LAST] if given.meant.calls else [])])
-
-    def _said(self, run: Run, meant: list[str]) -> str | None:
-        messages = self._client.beta.threads.messages.list(run.thread_id, run_id=run.id, order="asc")
-        said = [part.text.value for message in messages for part in message.content if part.type == "text"]
+            outputs = [{"tool_call_id": call["id"], "output": "done"} for call in asked]
+            path = f"/threads/{run['thread_id']}/runs/{run['id']}/submit_tool_outputs"
+            name, run, more = self._heard(path, {"tool_outputs": outputs})
+            texts, meant = texts | more, [*meant, _LAST]
+        if name != "thread.run.completed":
+            return f"{name}: {run}"
+        said = list(texts.values())
         return None if said == meant else f"said {said}, meant {meant}"
 
-    def _ended(self, run: Run) -> Run:
-        deadline = time.monotonic() + STUCK_SECONDS
-        pause = 0.02
-        while run.status in ("queued", "in_progress"):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{run.id} is {run.status}")
-            time.sleep(pause)
-            pause = min(pause * 1.3, 0.25)
-            run = self._client.beta.threads.runs.retrieve(run.id, thread_id=run.thread_id)
-        return run
+    def _heard(self, path: str, body: dict[str, Any]) -> Heard:
+        """Asks for a stream and reads it to its end."""
+        name, last, texts = "", None, dict[str, str]()
+        with self._http.stream("POST", path, json={**body, "stream": True}) as response:
+            for line in response.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: ") and not name.endswith(("delta", "done")):
+                    data = orjson.loads(line.removeprefix("data: "))
+                    if name == "thread.message.completed":
+                        texts[data["id"]] = "".join(part["text"]["value"] for part in data["content"])
+                    last = (name, data)
+        return (*(last or ("no event", None)), texts)
 
 
-def play(client: OpenAI, backend: CompletionBackend, numbers: Iterable[int], at_once: int) -> list[str]:
+def play(locum: Locum, backend: CompletionBackend, numbers: Iterable[int], at_once: int) -> list[str]:
     """What is wrong with the cases of these numbers."""
-    fuzz = Fuzz(client, backend)
-    with ThreadPoolExecutor(at_once) as pool:
+    headers = {"Authorization": f"Bearer {locum.api_key}"}
+    with (
+        httpx2.Client(base_url=locum.base_url, headers=headers, timeout=STUCK_SECONDS) as http,
+        ThreadPoolExecutor(at_once) as pool,
+    ):
+        fuzz = Fuzz(http, backend)
         return [wrong for wrong in pool.map(lambda number: fuzz.play(case(number)), numbers) if wrong is not None]
 
 
@@ -116,9 +124,8 @@ def main() -> int:
 
 def _report(locum: Locum, backend: CompletionBackend, numbers: range, at_once: int) -> int:
     began = time.monotonic()
-    with locum.client() as client:
-        wrong = play(client, backend, numbers, at_once)
-    kinds = Counter("stuck" if ": stuck" in line else "otherwise than meant" for line in wrong)
+    wrong = play(locum, backend, numbers, at_once)
+    kinds = Counter("stuck" if ": stuck (" in line else "otherwise than meant" for line in wrong)
     calls = sum(len(case(number).meant.calls) for number in numbers)
     took = time.monotonic() - began
     found = ", ".join(f"{kinds[kind]} {kind}" for kind in ("stuck", "otherwise than meant"))
