@@ -36,6 +36,13 @@ _MESSAGE: Final = {
     "created": {"in_progress"},
     "in_progress": {"in_progress", "delta", "completed", "incomplete"},
 }
+#: The names of events. Clients do not know others: openai-dotnet (2.13) ends a stream at one, and says nothing.
+NAMES: Final = {
+    *("thread.created", "error", "done"),
+    *(f"thread.run.{state}" for states in _RUN.values() for state in states),
+    *(f"thread.run.step.{state}" for state in ("created", *(after for states in _STEP.values() for after in states))),
+    *(f"thread.message.{state}" for state in ("created", *(after for states in _MESSAGE.values() for after in states))),
+}
 #: From here on are the numbers of events that are told from the database, where the log was lost: they tell how things
 #: ended, and leave out what they went through.
 _FROM_ROWS: Final = 2**32
@@ -66,6 +73,8 @@ class EventOrder:
 
     def take(self, name: str, data: str, event_id: str | None = None) -> None:
         """Takes the next event, its data as it came."""
+        if name not in NAMES:
+            self._fault(f"{name} is no event that clients know")
         if self._names and self._names[-1] == "done":
             self._fault(f"{name} after done")
         if event_id is not None and int(event_id.partition("-")[2]) >= _FROM_ROWS:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from openai.types.beta import AssistantStreamEvent
 
-from tests.event_order import Beginning, EventOrder
+from tests.event_order import NAMES, Beginning, EventOrder
 
 Event = tuple[str, Any]
 
@@ -169,3 +170,12 @@ def test_the_end_is_said_in_one_way() -> None:
     order.take("thread.run.completed", json.dumps(TEXT[11][1]))
     order.take("done", "{}")
     assert "done carries" in order.faults[0]
+
+
+def test_the_names_are_those_that_clients_know() -> None:
+    """Every stream that a test reads is held to this grammar, and so to the names of OpenAI's own client."""
+    kinds = get_args(get_args(AssistantStreamEvent)[0])
+    assert {get_args(kind.model_fields["event"].annotation)[0] for kind in kinds} | {"done"} == NAMES
+    order = EventOrder("middle")
+    order.take("thread.run.paused", '{"id": "run_1", "status": "paused"}')
+    assert order.faults == ["thread.run.paused is no event that clients know (of )"]
