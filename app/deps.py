@@ -25,6 +25,7 @@ from app.schemas.run_steps import Include
 from app.services import files
 from app.settings import Settings
 from app.storage import Storage
+from app.supervision import Supervisor
 
 _UNKNOWN_BETA = (
     "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
@@ -68,6 +69,12 @@ async def get_embedder(request: Request) -> Embedder:
     return embedder
 
 
+async def get_supervisor(request: Request) -> Supervisor:
+    """What keeps the background work of this process."""
+    supervisor: Supervisor = request.app.state.supervisor
+    return supervisor
+
+
 async def get_storage(request: Request) -> Storage:
     """Where the bytes of files are."""
     storage: Storage = request.app.state.storage
@@ -80,6 +87,7 @@ RedisDep = Annotated[Redis, Depends(get_redis)]
 EventsDep = Annotated[EventLog, Depends(get_events)]
 BackendsDep = Annotated[Backends, Depends(get_backends)]
 EmbedderDep = Annotated[Embedder, Depends(get_embedder)]
+SupervisorDep = Annotated[Supervisor, Depends(get_supervisor)]
 StorageDep = Annotated[Storage, Depends(get_storage)]
 
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -20,8 +21,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app import ids
+from app.db.redis import BLOCK_SECONDS, for_blocking_reads
 from app.errors import in_brief
 from app.settings import Settings
+from app.supervision import Supervisor
 from app.text import to_json
 
 log = structlog.get_logger()
@@ -37,7 +40,8 @@ ENDINGS = frozenset(
 )
 
 _BATCH = 512
-_BLOCK_MS = 5000
+_BLOCK_MS = round(1000 * BLOCK_SECONDS)
+_TAIL = "event log tail"
 _MAX_UNREAD = 2048
 _RETRY_SECONDS = 0.5
 #: For what a reader waits for, beside the events themselves: it can do without.
@@ -185,12 +189,15 @@ class Subscription:
 class EventLog:
     """The logs of all runs, as one process sees them: it appends, and tails its readers' runs on one connection."""
 
-    def __init__(self, redis: Redis, settings: Settings) -> None:
+    def __init__(self, redis: Redis, settings: Settings, supervisor: Supervisor | None = None) -> None:
+        """`supervisor` keeps the tail, which begins with the first reader; one of its own without it."""
         self._redis = redis
+        self._supervisor = supervisor or Supervisor()
         self._retention = settings.event_retention_seconds
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._wake_key = f"locum:wake:{ids.new('tail')}"
-        self._tail: asyncio.Task[None] | None = None
+        #: For the tail alone, whose reads block.
+        self._blocking: Redis | None = None
 
     async def append(self, run_id: str, attempt: int, events: Iterable[RunEvent], first: int = 1) -> None:
         """Appends events as the numbers from `first` on of `attempt`. Raises redis.exceptions.RedisError.
@@ -274,8 +281,9 @@ class EventLog:
 
     async def wake(self) -> None:
         """Has the tail look at its list of runs again: one was added, or a full reader has room."""
-        if self._tail is None:
-            self._tail = asyncio.create_task(self._follow(), name="event log tail")
+        if self._blocking is None:
+            self._blocking = for_blocking_reads(self._redis)
+            self._supervisor.keep(_TAIL, partial(self._follow, self._blocking))
         try:
             async with asyncio.timeout(_PATIENCE):
                 # As a transaction: of a process that is killed the key does not stay.
@@ -288,21 +296,23 @@ class EventLog:
 
     async def close(self) -> None:
         """Ends the tail. Readers get nothing more."""
-        if self._tail is not None:
-            self._tail.cancel()
-            await asyncio.gather(self._tail, return_exceptions=True)
-            self._tail = None
-            with contextlib.suppress(RedisError):
-                await self._redis.delete(self._wake_key)
+        if self._blocking is not None:
+            await self._supervisor.end(_TAIL)
+            await self._blocking.aclose()
+            self._blocking = None
+            # It has an expiry, so a Redis that is away may keep it.
+            with contextlib.suppress(RedisError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self._redis.delete(self._wake_key)
 
-    async def _follow(self) -> None:
+    async def _follow(self, redis: Redis) -> None:
         woken = "0-0"
         while True:
             places = self._places()
             streams = [self._wake_key, *map(key, places)]
             starts = [woken, *map(str, places.values())]
             try:
-                answer = await self._redis.execute_command(
+                answer = await redis.execute_command(
                     "XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", *streams, *starts
                 )
             except RedisError as error:

@@ -1,8 +1,8 @@
 """The API: `create_app` puts it together, and opens and closes what it stands on. Importing this does nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -44,6 +44,7 @@ from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
 from app.storage import create_storage
+from app.supervision import Supervisor
 from app.sweeper import sweep_for_ever
 from app.v1 import routes as v1
 from app.v1.middleware import V1Edge
@@ -115,7 +116,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing.push_async_callback(engine.dispose)
         redis = create_redis(settings)
         closing.push_async_callback(redis.aclose)
-        events = EventLog(redis, settings)
+        supervisor = Supervisor()
+        closing.push_async_callback(supervisor.close)
+        events = EventLog(redis, settings, supervisor)
         closing.push_async_callback(events.close)
         queue = Queue(create_celery(settings), redis)
         closing.callback(queue.close)
@@ -132,13 +135,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing.push_async_callback(storage.aclose)
         app.state.storage = storage
         pruning = PruneSweep(sessions, storage, redis, settings)
-        sweeping = sweep_for_ever(sessions, queue, FileSweep(sessions, storage, redis), pruning, settings)
-        sweep = asyncio.create_task(sweeping, name="sweep")
-        closing.push_async_callback(_cancel, sweep)
+        files = FileSweep(sessions, storage, redis)
+        app.state.supervisor = supervisor
+        supervisor.keep("sweep", partial(sweep_for_ever, sessions, queue, files, pruning, settings))
+        closing.push_async_callback(supervisor.end, "sweep")
         collector.settle()
         yield
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -8,6 +8,8 @@ from celery import Celery
 from kombu.entity import Queue as KombuQueue
 from redis.asyncio import Redis
 
+from app.db.keepalive import KEEPALIVE
+from app.db.redis import COMMAND_SECONDS
 from app.settings import Settings
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
@@ -18,6 +20,7 @@ _WORKERS_KEY: Final = "locum:workers:{queue}"
 #: What was learnt of the models of a server, by the time.
 _LESSONS_KEY: Final = "locum:lessons:{server}"
 _LESSON_SECONDS: Final = 86_400
+_TROUBLE_KEY: Final = "locum:workers:{queue}:trouble:{name}"
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -42,7 +45,12 @@ def create_celery(settings: Settings) -> Celery:
         broker_channel_error_retry=True,
         broker_transport_options={
             "socket_connect_timeout": 2,
-            "socket_timeout": 5,
+            "socket_timeout": COMMAND_SECONDS,
+            "socket_keepalive": True,
+            "socket_keepalive_options": KEEPALIVE,
+            # A worker's wait for nudges has no time-out of its own: with this, one that is not answered is begun anew
+            # on another connection after twice as long.
+            "health_check_interval": COMMAND_SECONDS,
             # A sender does not wait for a Redis that is away: the sweep nudges again.
             "max_retries": 0,
             # Nor is it worth the two round trips that keeping it for acknowledgement costs.
@@ -117,19 +125,34 @@ async def lessons(redis: Redis, server: str) -> list[str]:
     return [lesson.decode() for lesson in found]
 
 
-async def announce_worker(redis: Redis, name: str, seconds: float, queue: str = RUNS_QUEUE) -> None:
-    """Says that worker `name` of `queue` lives, and is to be believed so for `seconds`."""
+async def announce_worker(
+    redis: Redis, name: str, seconds: float, queue: str = RUNS_QUEUE, trouble: str | None = None
+) -> None:
+    """Says that worker `name` of `queue` lives, and what its `trouble` is; to be believed for `seconds`."""
     now = time.time()
-    key = _WORKERS_KEY.format(queue=queue)
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.zadd(key, {name: now + seconds})
-    pipeline.zremrangebyscore(key, "-inf", now)
-    await pipeline.execute()
+    key, trouble_key = _WORKERS_KEY.format(queue=queue), _TROUBLE_KEY.format(queue=queue, name=name)
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.zadd(key, {name: now + seconds})
+        pipeline.zremrangebyscore(key, "-inf", now)
+        if trouble is None:
+            pipeline.delete(trouble_key)
+        else:
+            pipeline.set(trouble_key, trouble, px=round(1000 * seconds))
+        await pipeline.execute()
 
 
 async def retire_worker(redis: Redis, name: str, queue: str = RUNS_QUEUE) -> None:
     """Takes worker `name` of `queue` off the list."""
     await redis.zrem(_WORKERS_KEY.format(queue=queue), name)
+
+
+async def troubles_of(redis: Redis, names: list[str], queue: str = RUNS_QUEUE) -> dict[str, str]:
+    """Returns the troubles that workers of `queue` have announced, by their names."""
+    if not names:
+        return {}
+    keys = [_TROUBLE_KEY.format(queue=queue, name=name) for name in names]
+    told: list[bytes | None] = await redis.execute_command("MGET", *keys)
+    return {name: trouble.decode() for name, trouble in zip(names, told, strict=True) if trouble is not None}
 
 
 async def live_workers(redis: Redis, queue: str = RUNS_QUEUE) -> list[str]:

@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from kombu.exceptions import OperationalError
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +28,8 @@ log = structlog.get_logger()
 _CANCEL_CHANNEL = "locum:cancel"
 _INGESTION_CHANNEL = "locum:cancel_ingestion"
 _RETRY_SECONDS = 0.5
+#: After so much silence Redis is asked whether it hears; and it has as long to answer.
+_LISTEN_SECONDS = 3.0
 #: For one signal: a request waits for it.
 _PATIENCE = 2.0
 
@@ -128,13 +132,32 @@ def ingestion_stops(redis: Redis) -> AsyncIterator[str]:
 
 
 async def _heard(redis: Redis, name: str) -> AsyncIterator[str]:
-    """What is published on a channel, for ever; survives a Redis that goes away."""
+    """What is published on a channel, for ever; survives a Redis that goes away or falls silent."""
     while True:
         try:
-            async with redis.pubsub(ignore_subscribe_messages=True) as channel:
+            async with redis.pubsub() as channel:
                 await channel.subscribe(name)
-                async for message in channel.listen():
-                    yield message["data"].decode()
-        except RedisError as error:
+                async for message in _answered(channel):
+                    if message["type"] == "message":
+                        yield message["data"].decode()
+        except (RedisError, OSError) as error:
             log.warning("cancel_channel_away", error=in_brief(error))
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _answered(channel: PubSub) -> AsyncIterator[Any]:
+    """Everything that comes on a channel's connection, its confirmation first. Raises TimeoutError once it is silent.
+
+    Where nothing is said, a channel and a dead connection look alike: so Redis is asked now and then.
+    """
+    is_asked = True
+    while True:
+        message = await channel.get_message(timeout=_LISTEN_SECONDS)
+        if message is not None:
+            is_asked = False
+            yield message
+        elif is_asked:
+            raise TimeoutError("no answer on the channel")
+        else:
+            await channel.ping()
+            is_asked = True

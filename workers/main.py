@@ -56,6 +56,7 @@ def _start(**_: Any) -> None:
 def _for_runs(loop: LoopThread, queue: str) -> tuple[Process, RunDispatcher]:
     process = loop.run(WorkerProcess.start(settings, celery, queue))
     dispatcher = RunDispatcher(process)
+    loop.run(dispatcher.listen())
     runs.register(celery, loop, dispatcher)
     return process, dispatcher
 

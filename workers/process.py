@@ -3,8 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
-from typing import Any, Final, Self
+from functools import partial
+from typing import Final, Self
 
 import structlog
 from celery import Celery
@@ -22,12 +22,18 @@ from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
 from app.storage import create_storage
+from app.supervision import Supervisor, Work
 from app.sweeper import sweep_for_ever
 
 log = structlog.get_logger()
 
 _ANNOUNCED_SECONDS: Final = 10.0
+#: A worker that has heard no nudge for so long looks for work by itself.
+UNHEARD_SECONDS: Final = 5.0
 _ANNOUNCE_EVERY: Final = 3.0
+_ANNOUNCING: Final = "announcement"
+#: What telling that a process takes no more work may take; without it that is known when the announcement has lapsed.
+_RETIRE_SECONDS: Final = 2.0
 
 
 class Process:
@@ -35,8 +41,9 @@ class Process:
 
     def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
         self.settings = settings
+        self.supervisor = Supervisor()
         self.redis = create_redis(settings)
-        self.event_log = EventLog(self.redis, settings)
+        self.event_log = EventLog(self.redis, settings, self.supervisor)
         self.queue = Queue(celery, self.redis)
         self.engine = create_engine(settings)
         self.sessions = create_sessions(self.engine, signals=Signals(self.redis, self.event_log, self.queue))
@@ -46,36 +53,33 @@ class Process:
         self.storage = create_storage(settings)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._queue_name = queue_name
-        self._background: list[asyncio.Task[None]] = []
-        self._announcing: asyncio.Task[None] | None = None
         self._retired = False
         files = FileSweep(self.sessions, self.storage, self.redis)
         pruning = PruneSweep(self.sessions, self.storage, self.redis, settings)
-        self.begin(sweep_for_ever(self.sessions, self.queue, files, pruning, settings))
+        self.keep("sweep", partial(sweep_for_ever, self.sessions, self.queue, files, pruning, settings))
 
     @classmethod
     async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:
         """Opens everything and begins the work in the background, on the loop that this is awaited on."""
         return cls(settings, celery, queue_name)
 
-    def begin(self, *work: Coroutine[Any, Any, None]) -> None:
+    def keep(self, name: str, work: Work) -> None:
         """Begins work that goes on in the background until the process is closed."""
-        self._background.extend(asyncio.create_task(coroutine) for coroutine in work)
+        self.supervisor.keep(name, work)
 
     async def announce(self) -> None:
         """Says from now on, until the process retires, that it is there."""
         if not self._retired:
-            self._announcing = asyncio.create_task(self._announce_for_ever())
+            self.keep(_ANNOUNCING, self._announce_for_ever)
 
     async def retire(self) -> None:
         """Says that this process takes no more work."""
         self._retired = True
-        if self._announcing is not None:
-            self._announcing.cancel()
-            await asyncio.gather(self._announcing, return_exceptions=True)
+        await self.supervisor.end(_ANNOUNCING)
         try:
-            await retire_worker(self.redis, self._name, self._queue_name)
-        except RedisError as error:
+            async with asyncio.timeout(_RETIRE_SECONDS):
+                await retire_worker(self.redis, self._name, self._queue_name)
+        except (RedisError, OSError) as error:
             log.warning("announcement_lost", error=in_brief(error))
 
     def _on_lesson(self, server: str, model: str, lesson: str) -> None:
@@ -91,10 +95,10 @@ class Process:
 
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, *self._notes, return_exceptions=True)
+        await self.supervisor.close()
+        await asyncio.gather(*self._notes, return_exceptions=True)
         await self.retire()
+        await self.event_log.close()
         await self.storage.aclose()
         await self.backends.close()
         await self.engine.dispose()
@@ -103,7 +107,8 @@ class Process:
     async def _announce_for_ever(self) -> None:
         while True:
             try:
-                await announce_worker(self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name)
-            except RedisError as error:
+                trouble = self.supervisor.trouble()
+                await announce_worker(self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name, trouble)
+            except (RedisError, OSError) as error:
                 log.warning("announcement_lost", error=in_brief(error))
             await asyncio.sleep(_ANNOUNCE_EVERY)

@@ -14,10 +14,11 @@ from app import sandbox_host
 from app.backends.routing import Backends
 from app.db import migrate
 from app.db.session import Sessions, transaction
-from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep
-from app.queue import live_workers
+from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep, SupervisorDep
+from app.queue import live_workers, troubles_of
 from app.settings import MissingSetting
-from app.worker_kinds import INGESTION_QUEUE
+from app.supervision import Supervisor
+from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
 router = APIRouter(tags=["Health"])
 
@@ -44,10 +45,11 @@ class Health(BaseModel):
 class Checks:
     """One check a part: each gives what is the matter, or None."""
 
-    def __init__(self, sessions: Sessions, redis: Redis, backends: Backends) -> None:
+    def __init__(self, sessions: Sessions, redis: Redis, backends: Backends, supervisor: Supervisor) -> None:
         self._sessions = sessions
         self._redis = redis
         self._backends = backends
+        self._supervisor = supervisor
 
     async def database(self) -> str | None:
         async with transaction(self._sessions) as session:
@@ -57,11 +59,20 @@ class Checks:
         await self._redis.execute_command("PING")
         return None
 
+    async def background(self) -> str | None:
+        return self._supervisor.trouble()
+
     async def worker(self) -> str | None:
-        return None if await live_workers(self._redis) else "no worker is running"
+        return await self._workers(RUNS_QUEUE, "no worker is running")
 
     async def ingestion(self) -> str | None:
-        return None if await live_workers(self._redis, INGESTION_QUEUE) else "no ingestion worker is running"
+        return await self._workers(INGESTION_QUEUE, "no ingestion worker is running")
+
+    async def _workers(self, queue: str, none: str) -> str | None:
+        names = await live_workers(self._redis, queue)
+        troubles = await troubles_of(self._redis, names, queue)
+        told = [f"{name}: {trouble}" for name, trouble in troubles.items()]
+        return ("; ".join(told) or None) if names else none
 
     async def backend(self) -> str | None:
         return await self._backends.probe()
@@ -77,13 +88,19 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(
-    sessions: SessionsDep, redis: RedisDep, backends: BackendsDep, settings: SettingsDep, response: Response
+    sessions: SessionsDep,
+    redis: RedisDep,
+    backends: BackendsDep,
+    supervisor: SupervisorDep,
+    settings: SettingsDep,
+    response: Response,
 ) -> Readiness:
     """Asks all parts, side by side; 503 if one of them is not there."""
-    checks = Checks(sessions, redis, backends)
+    checks = Checks(sessions, redis, backends, supervisor)
     parts = {
         "database": checks.database(),
         "redis": checks.redis(),
+        "background": checks.background(),
         "worker": checks.worker(),
         "ingestion": checks.ingestion(),
         "backend": checks.backend(),

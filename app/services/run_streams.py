@@ -42,6 +42,8 @@ log = structlog.get_logger()
 _PATIENCE: Final = 2.0
 #: The same for a reader's first look: there is a log, and it answers at once, or there is none.
 _FIRST_PATIENCE: Final = 0.2
+#: What a look at the rows may take: a reader of a database that is silent still hears that the stream lives.
+_ROWS_SECONDS: Final = 5.0
 #: Events told from the database are numbered from here, above any that a log can hold.
 _FROM_ROWS: Final = 2**32
 #: And from here those that end, before that, what this reader alone has seen begin.
@@ -71,28 +73,29 @@ async def stream(
     event.
     """
     reader = _Reader(sessions, events, run_id, after)
-    silent, patience = 0.0, _FIRST_PATIENCE
+    clock = asyncio.get_running_loop().time
+    told_at, patience = clock(), _FIRST_PATIENCE
     async with events.subscribe(run_id, after) as subscription:
         while not reader.ended:
             entries = await reader.next_entries(subscription, patience)
             patience = min(_PATIENCE, keep_alive)
             if entries:
-                silent = 0.0
+                told_at = clock()
                 if reader.lacks_beginning(entries):
                     yield await reader.beginning(entries[0])
                 yield reader.pass_on(entries)
                 continue
-            silent += patience
             try:
-                told = await reader.look_at_rows()
+                async with asyncio.timeout(_ROWS_SECONDS):
+                    told = await reader.look_at_rows()
             except DATABASE_AWAY as error:
                 # So nothing has ended; the reader waits as the run does.
                 log.warning("rows_away", run_id=run_id, error=in_brief(error))
                 told = b""
             if told:
                 yield told
-            elif silent >= keep_alive:
-                silent = 0.0
+            elif clock() - told_at >= keep_alive:
+                told_at = clock()
                 yield KEEP_ALIVE
     yield reader.done()
 

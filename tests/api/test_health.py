@@ -1,5 +1,7 @@
 """Health and readiness."""
 
+import asyncio
+import re
 from typing import Any
 
 import httpx2
@@ -8,10 +10,11 @@ import pytest
 from sqlalchemy import make_url
 
 from app.main import create_app
+from app.queue import announce_worker, retire_worker
 from tests.api.test_errors import settings_of, started
 from tests.running import Locum, free_port
 
-PARTS = ["database", "redis", "worker", "ingestion", "backend", "embeddings"]
+PARTS = ["database", "redis", "background", "worker", "ingestion", "backend", "embeddings"]
 
 
 def test_alive(locum: Locum) -> None:
@@ -55,6 +58,34 @@ async def test_what_is_away_is_named(locum: Locum, away: list[str], setting: str
         assert [part for part, check in body["checks"].items() if not check["ok"]] == away
         assert all(body["checks"][part]["detail"] for part in away)
         assert (await client.get("http://locum.test/healthz")).status_code == 200
+
+
+async def test_background_work_that_breaks_is_told(locum: Locum) -> None:
+    async def breaks() -> None:
+        raise ValueError("no such thing")
+
+    app = create_app(settings_of(locum))
+    async with started(app) as client:
+        app.state.supervisor.keep("test", breaks)
+        await asyncio.sleep(0)
+        answer = await client.get("http://locum.test/readyz")
+    assert answer.status_code == 503
+    check = answer.json()["checks"]["background"]
+    assert check["ok"] is False
+    assert re.fullmatch(
+        r"test was begun again \d times, the last time because of ValueError: no such thing", check["detail"]
+    )
+
+
+async def test_the_trouble_of_a_worker_is_told(locum: Locum) -> None:
+    app = create_app(settings_of(locum))
+    async with started(app) as client:
+        await announce_worker(app.state.redis, "some-worker", 1, trouble="the sweep has ended")
+        answer = await client.get("http://locum.test/readyz")
+        assert answer.json()["checks"]["worker"] == {"ok": False, "detail": "some-worker: the sweep has ended"}
+        await announce_worker(app.state.redis, "some-worker", 1)
+        assert (await client.get("http://locum.test/readyz")).status_code == 200
+        await retire_worker(app.state.redis, "some-worker")
 
 
 async def test_a_database_that_is_not_migrated(locum: Locum, database: psycopg.Connection) -> None:

@@ -51,7 +51,7 @@ async def test_events_come_in_order_and_no_text_is_lost(
             mine.append_text(BEFORE, item, AFTER)
         if at in pauses:
             await asyncio.sleep(0)
-    await writer.flush()
+    await writer.flush(5)
     task.cancel()
     told: list[str | None] = []
     place = START

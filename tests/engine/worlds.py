@@ -3,7 +3,7 @@ models say what they are told to say, when they are told to.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ from app.schemas import threads as thread_schemas
 from app.services import run_claims, runs, threads
 from app.settings import Settings
 from app.signals import Signals
+from app.supervision import Work
 from tests.engine.run_model import (
     CONCURRENCY,
     LOST,
@@ -58,7 +59,6 @@ from tests.engine.run_model import (
 )
 from tests.event_order import EventOrder
 from workers.engine.dispatcher import Dispatcher
-from workers.engine.event_writer import EventWriter
 from workers.engine.process import WorkerProcess
 
 WORKERS = 2
@@ -133,13 +133,10 @@ class Worker(WorkerProcess):
         self.backends = self.puppets  # type: ignore[assignment]
         self.dispatcher = Dispatcher(self)
 
-    def begin(self, *work: Coroutine[Any, Any, None]) -> None:
+    def keep(self, name: str, work: Work) -> None:
         """Of the work in the background, the writing of events alone."""
-        for coroutine in work:
-            if getattr(coroutine, "__qualname__", "") == EventWriter.write_for_ever.__qualname__:
-                super().begin(coroutine)
-            else:
-                coroutine.close()
+        if name == "event writer":
+            super().keep(name, work)
 
     @property
     def tasks(self) -> "list[asyncio.Task[None]]":
@@ -156,7 +153,7 @@ class Worker(WorkerProcess):
                 await asyncio.wait([*busy, *waits], return_when=asyncio.FIRST_COMPLETED, timeout=0.01)
                 for wait in waits:
                     wait.cancel()
-            await self.events.flush()
+            await self.events.flush(_PATIENCE)
 
     def _listens(self, task: "asyncio.Task[None]") -> bool:
         call = self.puppets.calls.get(task)

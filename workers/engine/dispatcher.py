@@ -1,6 +1,7 @@
 """Takes waiting runs into this process, as many as it has room for, and executes each in a task of its own."""
 
 import asyncio
+import time
 from typing import Final
 
 import structlog
@@ -12,6 +13,7 @@ from app.services import run_claims
 from app.signals import of
 from workers.engine.execute import execute
 from workers.engine.process import WorkerProcess
+from workers.process import UNHEARD_SECONDS
 
 log = structlog.get_logger()
 
@@ -27,6 +29,18 @@ class Dispatcher:
         self._room = asyncio.Semaphore(process.settings.worker_concurrency)
         self._executing: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
+        self._looked_at = time.monotonic()
+
+    async def listen(self) -> None:
+        """Begins to look for runs where no nudge comes, until the process is closed."""
+        self._process.keep("look for runs", self._look_for_ever)
+
+    async def _look_for_ever(self) -> None:
+        """A queue that is silent, or a nudge that a lost connection took with it, costs seconds."""
+        while True:
+            await asyncio.sleep(UNHEARD_SECONDS)
+            if time.monotonic() - self._looked_at >= UNHEARD_SECONDS:
+                await self.take()
 
     async def take(self) -> None:
         """Answers a nudge: claims waiting runs and begins to execute them; returns without waiting for their ends.
@@ -40,6 +54,7 @@ class Dispatcher:
                 await self._room.acquire()
                 taken += 1
             begun = 0
+            self._looked_at = time.monotonic()
             try:
                 begun = await self._begin(taken)
             finally:

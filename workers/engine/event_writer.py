@@ -14,13 +14,18 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
+from app.errors import in_brief
 from app.events import EventLog, Place, RunEvent
 from app.text import to_json
 
 log = structlog.get_logger()
 
-#: Entries that wait for a Redis that is away; beyond them the oldest are given up (streams then end from the rows).
-_MAX_WAITING: Final = 50_000
+#: Entries that wait for a Redis that is away or silent, and their bytes; beyond them the oldest are given up (streams
+#: then end from the rows).
+MAX_WAITING: Final = 50_000
+MAX_WAITING_BYTES: Final = 64 * 2**20
+#: What an entry costs besides its text.
+_ENTRY_BYTES: Final = 256
 _MAX_BATCH: Final = 1_000
 #: How long events gather before they are written, for each run that writes, and at most. One run alone does not wait;
 #: with 200, a delta has the tokens of 100 ms, and both Redis and the API have a fraction of the work.
@@ -38,6 +43,13 @@ class _Waiting:
     text: list[str] | None = None
     around: tuple[bytes, bytes] = (b"", b"")
     place: Place | None = None
+    size: int = 0
+
+    def number(self) -> Place:
+        """Gives the entry its place, the next one in its log; from now on nothing joins it."""
+        self.log.number += 1
+        self.place = Place(self.log.attempt, self.log.number)
+        return self.place
 
     def encoded(self) -> RunEvent:
         if self.event is None:
@@ -74,6 +86,7 @@ class RunLog:
         last = self._open
         if last is not None and last.text is not None and last.place is None and last.around == (before, after):
             last.text.append(text)
+            self._writer.has_grown(last, len(text))
             return
         self._open = _Waiting(self, None, [text], (before, after))
         self._writer.put(self._open)
@@ -87,6 +100,10 @@ class EventWriter:
         self._log = event_log
         self._live = live
         self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        #: What is on its way, with its places, until it is written or given up.
+        self._batch: list[_Waiting] = []
+        self._lost = 0
         self._some = asyncio.Event()
         self._none = asyncio.Event()
         self._none.set()
@@ -100,10 +117,35 @@ class EventWriter:
         self._waiting.append(item)
         self._some.set()
         self._none.clear()
+        known = len(item.event.data) if item.event is not None else sum(map(len, item.text or ()))
+        self.has_grown(item, _ENTRY_BYTES + known)
 
-    async def flush(self) -> None:
-        """Waits until everything appended so far is written or given up."""
-        await self._none.wait()
+    def has_grown(self, item: _Waiting, size: int) -> None:
+        """Counts what `item`, which waits, has become larger by; gives up the oldest entries if all is too much.
+
+        An entry that is given up leaves its number out: readers see that something is missing.
+        """
+        item.size += size
+        self._bytes += size
+        while self._is_full() and len(self._waiting) > 1:
+            self._taken().number()
+            self._lost += 1
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """How many entries wait to be written."""
+        return len(self._waiting) + len(self._batch)
+
+    async def flush(self, seconds: float) -> None:
+        """Waits until everything appended so far is written or given up; for `seconds` at most."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._none.wait()
+        except TimeoutError:
+            log.warning("events_unwritten", count=self.waiting)
 
     async def write_for_ever(self) -> None:
         """Writes what comes, in order, and again after a Redis that was away has come back."""
@@ -111,26 +153,42 @@ class EventWriter:
             await self._some.wait()
             if self._live() > 1:
                 await asyncio.sleep(min(self._live() * _GATHER_SECONDS_A_RUN, _GATHER_SECONDS))
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
-            await self._write(batch)
+            self._batch = self._next_batch()
+            try:
+                await self._write(self._batch)
+            finally:
+                self._batch = []
             if not self._waiting:
                 self._some.clear()
                 self._none.set()
 
-    async def _write(self, batch: list[_Waiting]) -> None:
-        entries = []
+    def _taken(self) -> _Waiting:
+        item = self._waiting.popleft()
+        self._bytes -= item.size
+        return item
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch = [self._taken() for _ in range(min(len(self._waiting), _MAX_BATCH))]
         for item in batch:
-            item.log.number += 1
-            item.place = Place(item.log.attempt, item.log.number)
-            entries.append((item.log.run_id, item.place, item.encoded()))
+            item.number()
+        return batch
+
+    async def _write(self, batch: list[_Waiting]) -> None:
+        entries = [(item.log.run_id, item.place, item.encoded()) for item in batch if item.place is not None]
+        is_first = True
         while True:
             try:
                 # Safe to repeat: the log refuses an id it holds already.
                 await self._log.append_all(entries)
-            except RedisError as error:
-                if len(self._waiting) > _MAX_WAITING:
-                    log.warning("events_lost", count=len(entries), error=str(error))
-                    return
+                break
+            except (RedisError, OSError) as error:
+                if is_first:
+                    log.warning("events_wait", count=self.waiting, error=in_brief(error))
+                is_first = False
+                if self._is_full():
+                    self._lost += len(entries)
+                    break
                 await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
+        if self._lost:
+            log.warning("events_lost", count=self._lost)
+            self._lost = 0

@@ -20,6 +20,7 @@ from app.signals import stops
 log = structlog.get_logger()
 
 _RENEWALS_PER_LEASE: Final = 5
+_RETRY_SECONDS: Final = 0.2
 
 #: Why a run's work is interrupted: its client cancelled it, its time is over, this process is to stop, or the run has
 #: been taken from it (by another worker, the sweep, or the deletion of its thread).
@@ -118,12 +119,17 @@ class Leases:
 
     async def renew_for_ever(self) -> None:
         """Renews all leases several times within a lease, whatever happens to the database."""
+        pause = self._seconds / _RENEWALS_PER_LEASE
         while True:
-            await asyncio.sleep(self._seconds / _RENEWALS_PER_LEASE)
+            await asyncio.sleep(pause)
+            pause = self._seconds / _RENEWALS_PER_LEASE
             try:
-                await self.renew()
+                # So that another try finds the leases alive, where a connection has fallen silent.
+                async with asyncio.timeout(self._seconds / 4):
+                    await self.renew()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("renewal_failed", error=in_brief(error))
+                pause = min(pause, _RETRY_SECONDS)
 
     async def renew(self) -> None:
         """Renews all leases; interrupts the runs that are cancelled or lost. Raises what the database does."""

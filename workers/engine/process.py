@@ -1,5 +1,7 @@
 """The process that executes runs: what all its runs share besides the parts of any worker process."""
 
+from typing import Final
+
 from celery import Celery
 
 from app.settings import Settings
@@ -8,6 +10,9 @@ from workers.engine.images import ImageUrls
 from workers.engine.leases import Leases
 from workers.process import Process
 from workers.sandbox import SandboxClient
+
+#: What writing the last events may take when the process ends; streams have what is lost with them from the rows.
+_FLUSH_SECONDS: Final = 3.0
 
 
 class WorkerProcess(Process):
@@ -19,7 +24,9 @@ class WorkerProcess(Process):
         self.events = EventWriter(self.event_log, lambda: self.leases.count)
         self.sandbox = _sandbox(settings)
         self.images = ImageUrls()
-        self.begin(self.leases.renew_for_ever(), self.leases.listen_for_ever(), self.events.write_for_ever())
+        self.keep("renewal of leases", self.leases.renew_for_ever)
+        self.keep("cancels", self.leases.listen_for_ever)
+        self.keep("event writer", self.events.write_for_ever)
 
     async def drain(self) -> None:
         """Hands every run back to be resumed by another worker, and takes no more."""
@@ -28,7 +35,7 @@ class WorkerProcess(Process):
 
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""
-        await self.events.flush()
+        await self.events.flush(_FLUSH_SECONDS)
         await super().close()
         if self.sandbox is not None:
             await self.sandbox.close()

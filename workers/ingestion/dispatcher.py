@@ -1,6 +1,7 @@
 """Takes waiting files into this process, as many as it has room for, and ingests each in a task of its own."""
 
 import asyncio
+import time
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,7 +13,7 @@ from app.services.ingestion_claims import Claim
 from app.signals import ingestion_stops, of
 from workers.ingestion.lease import Lease
 from workers.ingestion.pipeline import ingest
-from workers.process import Process
+from workers.process import UNHEARD_SECONDS, Process
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ class Dispatcher:
         self._room = asyncio.Semaphore(process.settings.ingestion_concurrency)
         self._under_way: dict[asyncio.Task[None], Lease] = {}
         self._claiming = asyncio.Lock()
+        self._looked_at = time.monotonic()
         self._stopping = False
 
     async def take(self) -> None:
@@ -39,6 +41,7 @@ class Dispatcher:
                 await self._room.acquire()
                 taken += 1
             begun = 0
+            self._looked_at = time.monotonic()
             try:
                 begun = await self._begin(taken)
             finally:
@@ -77,8 +80,16 @@ class Dispatcher:
             log.error("ingestion_broke", exc_info=error)
 
     async def listen(self) -> None:
-        """Begins to hear what becomes of files, until the process is closed."""
-        self._process.begin(self._listen_for_ever())
+        """Begins to hear what becomes of files, and to look for files, until the process is closed."""
+        self._process.keep("look for files", self._look_for_ever)
+        self._process.keep("stops of ingestion", self._listen_for_ever)
+
+    async def _look_for_ever(self) -> None:
+        """As for runs: workers.engine.dispatcher."""
+        while True:
+            await asyncio.sleep(UNHEARD_SECONDS)
+            if time.monotonic() - self._looked_at >= UNHEARD_SECONDS:
+                await self.take()
 
     async def _listen_for_ever(self) -> None:
         """Looks at once at the files of a store from which some were taken, or whose ingestion was cancelled."""
