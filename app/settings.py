@@ -144,6 +144,7 @@ class Settings(SandboxSettings):
     database_url: str | None = Field(None, description="postgresql://user:password@host:port/name")
     database_pool_size: int = Field(10, ge=1)
     database_pool_timeout: float = Field(10, gt=0, description="seconds to wait for a free connection")
+    database_command_timeout: float = Field(10, gt=0, description="seconds, for statements that are not known as long")
     redis_url: str | None = Field(None, description="redis://host:port/0, rediss://... or unix:///path?db=0")
 
     # The API.

@@ -28,7 +28,7 @@ async def upgrade(settings: Settings) -> None:
     One process at a time does it, the others wait for it: several may start at once on one database. Raises
     `MigrationError`, or SQLAlchemy's DBAPIError if the database cannot be reached.
     """
-    engine = create_engine(settings)
+    engine = create_engine(settings, is_patient=True)
     try:
         async with engine.connect() as connection:
             # Held by the session, not the transaction: it ends with the connection, however that ends.

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -10,11 +11,12 @@ import orjson
 from sqlalchemy import Connection, event
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from app.db.connection import LocumConnection, connect
 from app.settings import Settings
 from app.text import is_storable, storable, to_json
 
@@ -26,30 +28,24 @@ DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"
+_PATIENT: Final = "patient"
 _IDLE_SECONDS: Final = 1.0
-_SHORTEST_PATIENCE: Final = 2.0
-#: With these Postgres ends a connection: a transaction was silent for too long, or the server is going away.
-_FAREWELLS: Final = ("25P03", "57P")
+_PING_SECONDS: Final = 2.0
+#: With these a connection is of no use any more: a transaction was silent for too long, the server is going away, or it
+#: takes no changes, since another one is the primary now.
+_FAREWELLS: Final = ("25P03", "57P", "25006")
 #: Classes of SQLSTATE that pass by themselves: connections, transactions to be tried again, resources, interventions.
 _PASSING: Final = ("08", "40", "53", "57")
 
 
-def create_engine(settings: Settings) -> AsyncEngine:
-    """The engine of this process, with a bounded pool; connections are opened when they are first wanted."""
+def create_engine(settings: Settings, *, is_patient: bool = False) -> AsyncEngine:
+    """The engine of this process, with a bounded pool; connections are opened when they are first wanted.
 
-    async def connect() -> asyncpg.Connection:
-        # asyncpg reads the URL itself: it knows libpq's parameters (sslmode, application_name), SQLAlchemy does not.
-        try:
-            connection = await asyncpg.connect(settings.required_database_url, timeout=settings.database_pool_timeout)
-            # By a statement: a pooler in front of Postgres may refuse parameters at the start.
-            await connection.execute(f"SET idle_in_transaction_session_timeout = {_patience_ms(settings)}")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise OperationalError("connect", None, error) from error
-        return connection
-
+    `is_patient`: for a command of its own, whose statements may take long.
+    """
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect,
+        async_creator=partial(connect, settings, is_patient=is_patient),
         json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=orjson.loads,
         pool_size=settings.database_pool_size,
@@ -59,18 +55,12 @@ def create_engine(settings: Settings) -> AsyncEngine:
         enable_from_linting=False,
     )
     _test_idle_connections(engine)
+    _drop_at_once(engine)
     _name_what_passes(engine)
     _mend_text(engine)
+    if not is_patient:
+        _end_patience(engine, settings)
     return engine
-
-
-def _patience_ms(settings: Settings) -> int:
-    """How long Postgres waits for a process in the middle of a transaction.
-
-    One that was stopped or cut off there holds its locks (those of the rows it claimed, that of the sweep) in the way
-    of all others. No transaction waits for anything but Postgres, so one as silent as a lost worker belongs to one.
-    """
-    return round(1000 * max(settings.run_lease_seconds, _SHORTEST_PATIENCE))
 
 
 def _mend_text(engine: AsyncEngine) -> None:
@@ -103,7 +93,8 @@ def _storable(parameter: Any) -> Any:
 
 
 def _test_idle_connections(engine: AsyncEngine) -> None:
-    """Has a connection that lay idle for a while tried before it is used: Postgres may have been restarted since.
+    """Has a connection that lay idle for a while tried before it is used: Postgres may have been restarted since, or
+    the network may hold what is sent. Where one does not answer, the others that lie idle are given up with it.
 
     SQLAlchemy's own `pool_pre_ping` tries it every time, which costs a busy process a round trip a transaction.
     """
@@ -113,15 +104,35 @@ def _test_idle_connections(engine: AsyncEngine) -> None:
         record.info[_RETURNED] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def test_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+    def test_if_idle(connection: Any, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
         if time.monotonic() - record.info.get(_RETURNED, time.monotonic()) < _IDLE_SECONDS:
             return
-        dialect = engine.dialect
         try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            # The pool takes this for: get another connection.
-            raise DisconnectionError from error
+            connection.run_async(_ping)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # The pool takes this for: get another connection, and those that were opened before this moment likewise.
+            raise InvalidatePoolError from error
+
+
+async def _ping(connection: asyncpg.Connection) -> None:
+    await connection.execute("SELECT 1", timeout=_PING_SECONDS)
+
+
+def _drop_at_once(engine: AsyncEngine) -> None:
+    """Has connections closed without waiting for the other side, which may be silent: seconds for each of them."""
+
+    @event.listens_for(engine.sync_engine, "close")
+    def drop(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.driver_connection.terminate()
+
+
+def _end_patience(engine: AsyncEngine, settings: Settings) -> None:
+    """Has a connection that was made patient by `be_patient` be as usual when it is given back."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def end(connection: Any, record: ConnectionPoolEntry) -> None:
+        if record.info.pop(_PATIENT, False) and connection is not None:
+            connection.driver_connection.be_usual(settings)
 
 
 def _name_what_passes(engine: AsyncEngine) -> None:
@@ -135,9 +146,14 @@ def _name_what_passes(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "handle_error")
     def name(context: ExceptionContext) -> None:
         error = context.sqlalchemy_exception
+        original = context.original_exception
+        if isinstance(original, TimeoutError):
+            # The answer may come yet, to nobody; and other connections may be as silent. SQLAlchemy leaves errors that
+            # are none of the driver's as they are.
+            context.is_disconnect = context.invalidate_pool_on_disconnect = True
+            raise OperationalError(context.statement, None, original, connection_invalidated=True) from original
         if not isinstance(error, DBAPIError):
             return
-        original = context.original_exception
         if _is_about_arguments(original):
             raise DataError(context.statement, None, original) from original
         if _is_loss(original):
@@ -177,6 +193,22 @@ def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:
 def after_commit(session: AsyncSession, hook: AfterCommit) -> None:
     """Has `hook` awaited once the block of `session` is left and all is committed; dropped if an error leaves it."""
     session.info.setdefault(_HOOKS, []).append(hook)
+
+
+async def be_patient(session: AsyncSession) -> None:
+    """Lets the statements of this transaction take minutes: how much they do depends on how much there is."""
+    raw = await (await session.connection()).get_raw_connection()
+    if isinstance(raw.driver_connection, LocumConnection):
+        raw.driver_connection.be_patient()
+        raw.info[_PATIENT] = True
+
+
+@asynccontextmanager
+async def patient_transaction(sessions: Sessions) -> AsyncIterator[AsyncSession]:
+    """A `transaction` that may take minutes."""
+    async with transaction(sessions) as session:
+        await be_patient(session)
+        yield session
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ async def prune(settings: Settings, project: str | None, *, dry_run: bool) -> li
     if not retention:
         raise CannotStart("nothing to prune: give --threads-days, --vector-stores-days or --files-days")
     counts: dict[str, int] = {}
-    engine, storage = create_engine(settings), create_storage(settings)
+    engine, storage = create_engine(settings, is_patient=True), create_storage(settings)
     try:
         async for done in pages(create_sessions(engine), storage, retention, dry_run=dry_run):
             counts[done.kind] = counts.get(done.kind, 0) + done.count

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.session import be_patient
 from app.models import Document, VectorStoreFile
 
 _DROPPED_AT_ONCE: Final = 100
@@ -38,6 +39,7 @@ async def keep(
 
 async def drop_unused(session: AsyncSession) -> int:
     """Drops texts that no file in any vector store has any more; gives their number, at most one batch."""
+    await be_patient(session)
     unused = ~select(VectorStoreFile.id).where(VectorStoreFile.document_id == Document.id).exists()
     candidates = select(Document.id).where(unused).limit(_DROPPED_AT_ONCE).with_for_update(skip_locked=True)
     document_ids = list(await session.scalars(candidates))

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
+from app.db.session import be_patient
 from app.errors import InvalidRequest, NotFound
 from app.models import Chunk, FileBatch, FileBatchMember, VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -83,6 +84,7 @@ async def cancel(session: AsyncSession, store: VectorStore, batch_id: str) -> Fi
     )
     if file_ids := list(cancelled):
         batch.status = "cancelled"
+        await be_patient(session)
         await session.execute(delete(Chunk).where(Chunk.vector_store_id == store.id, Chunk.file_id.in_(file_ids)))
         await session.flush()
         ingestion_stop_after_commit(session, store.id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.base import now
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, be_patient, transaction
 from app.errors import InvalidRequest, NotFound
 from app.models import Assistant, File, Thread
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -168,6 +168,7 @@ async def delete(session: AsyncSession, storage: Storage, project_id: str, file_
 
 async def discard(session: AsyncSession, storage: Storage, files: Sequence[File]) -> None:
     """Deletes `files`, which `session` has locked. Their bytes go after the commit."""
+    await be_patient(session)
     for file in files:
         for model in (Assistant, Thread):
             await session.execute(_without(model), {"owner": file.project_id, "file": file.id, "held": _holding(file)})

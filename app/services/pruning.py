@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.base import ApiObject, now
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, patient_transaction
 from app.models import Assistant, File, Message, Run, RunStep, Thread, VectorStore, VectorStoreFile
 from app.models.run import ACTIVE
 from app.services import files
@@ -86,13 +86,13 @@ class _Pruning:
     async def threads(self, before: datetime) -> AsyncIterator[int]:
         """Deletes threads in which nothing happened since `before` and no run is active; their numbers."""
         async for page in self._pages(Thread):
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 idle = list(await session.scalars(sa.select(Thread.id).where(Thread.id.in_(page), _is_idle(before))))
             if self._dry_run:
                 yield len(idle)
                 continue
             for start in range(0, len(idle), _THREADS_AT_ONCE):
-                async with transaction(self._sessions) as session:
+                async with patient_transaction(self._sessions) as session:
                     deleted = await _delete_threads(session, idle[start : start + _THREADS_AT_ONCE], before)
                 yield deleted
 
@@ -103,13 +103,13 @@ class _Pruning:
             expired = expired.where(VectorStore.project_id == self._project_id)
         if self._dry_run:
             counted = sa.select(sa.func.count()).select_from(expired.subquery())
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 found = (await session.execute(counted)).scalar_one()
             yield found
             return
         deleted = _PAGE
         while deleted:
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 held = list(await session.scalars(expired.limit(_THREADS_AT_ONCE).with_for_update(skip_locked=True)))
                 await session.execute(sa.delete(VectorStore).where(VectorStore.id.in_(held)))
                 deleted = len(held)
@@ -119,12 +119,12 @@ class _Pruning:
         """Deletes files from before `before` that nothing refers to; their numbers."""
         async for page in self._pages(File):
             looked = now() - _UNSEEN
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 orphans = await _orphans(session, page, before)
             if self._dry_run or not orphans:
                 yield len(orphans)
                 continue
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 deleted = await self._delete_files(session, list(orphans), before, looked)
             yield deleted
 
@@ -147,7 +147,7 @@ class _Pruning:
             some = some.where(model.project_id == self._project_id)
         statement = some
         while True:
-            async with transaction(self._sessions) as session:
+            async with patient_transaction(self._sessions) as session:
                 rows = (await session.execute(statement)).all()
             if rows:
                 yield [row.id for row in rows]

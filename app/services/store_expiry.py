@@ -7,6 +7,7 @@ from sqlalchemy import case, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json, now
+from app.db.session import be_patient
 from app.errors import InvalidRequest
 from app.models import Chunk, VectorStore, VectorStoreFile
 
@@ -66,6 +67,7 @@ async def drop_expired(session: AsyncSession) -> bool:
 
     One in a transaction, so that it waits for nobody who waits for another store.
     """
+    await be_patient(session)
     something_left = (
         select(VectorStoreFile.id)
         .where(

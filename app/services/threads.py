@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
+from app.db.session import be_patient
 from app.errors import InvalidRequest, NotFound
 from app.models import Message, Run, Thread
 from app.models.run import ACTIVE
@@ -89,6 +90,7 @@ async def delete(session: AsyncSession, project_id: str, thread_id: str) -> None
     thread = await lock(session, project_id, thread_id)
     run_ids = (await session.scalars(select(Run.id).where(Run.thread_id == thread.id))).all()
     active = await active_run(session, thread.id)
+    await be_patient(session)
     await session.delete(thread)
     await session.flush()
     forget_after_commit(session, run_ids, active)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Embedder, Vector
 from app.db.base import Json
-from app.db.session import Sessions, autocommit, transaction
+from app.db.session import Sessions, autocommit, be_patient, transaction
 from app.models import Chunk, EmbeddingModel, File, VectorStoreFile
 from app.services import calibration, nearest, ranking, text_search
 from app.services.calibration import Calibration
@@ -92,6 +92,7 @@ async def search(
         _meanings(embedder, models, queries), _words(sessions, scope, queries, text_search_config)
     )
     async with transaction(sessions) as session:
+        await be_patient(session)
         await nearest.prepare(session)
         found = [
             await _candidates(session, scope, size, of_query, words)
@@ -137,6 +138,7 @@ async def _meanings_by(embedder: Embedder, model: EmbeddingModel, queries: Seque
 async def _words(sessions: Sessions, scope: Scope, queries: Sequence[str], config: str) -> tuple[Size, list[_Words]]:
     """How much there is to search, and for each query its terms with the chunks that match them best."""
     async with transaction(sessions) as session:
+        await be_patient(session)
         size = await nearest.measure(session, scope, _CANDIDATES)
         worded = []
         for query in queries:

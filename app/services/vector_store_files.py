@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json, now
+from app.db.session import be_patient
 from app.errors import InvalidRequest, NotFound
 from app.models import Chunk, Document, VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -131,6 +132,7 @@ async def _attach_again(session: AsyncSession, row: VectorStoreFile, new: NewFil
     # Whoever is at it under the old attempt writes nothing more.
     row.attempt, row.lease_expires_at, row.ready_at = row.attempt + 1, None, now()
     await session.flush()
+    await be_patient(session)
     await session.execute(delete(Chunk).where(Chunk.vector_store_id == row.vector_store_id, Chunk.file_id == row.id))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.base import now
+from app.db.session import be_patient
 from app.errors import InvalidRequest, NotFound
 from app.models import VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -94,6 +95,7 @@ async def modify(session: AsyncSession, project_id: str, store_id: str, body: sc
 
 async def delete(session: AsyncSession, project_id: str, store_id: str) -> None:
     """Deletes a vector store with all that is searched in it; the files themselves stay. Raises NotFound."""
+    await be_patient(session)
     await session.delete(await get(session, project_id, store_id, lock=True))
     await session.flush()
     ingestion_stop_after_commit(session, store_id)

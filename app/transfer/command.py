@@ -87,7 +87,7 @@ def _is_folder(path: Path) -> bool:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[Sessions, Storage]]:
-    engine, storage = create_engine(settings), create_storage(settings)
+    engine, storage = create_engine(settings, is_patient=True), create_storage(settings)
     try:
         yield create_sessions(engine), storage
     except StorageAway:
