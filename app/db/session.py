@@ -26,6 +26,14 @@ AfterCommit = Callable[[], Awaitable[None]]
 #: What is raised while Postgres is away, or out of connections, memory or disk: what was tried may be tried again.
 DATABASE_AWAY: Final = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
+
+def is_outage(error: BaseException) -> bool:
+    """Returns whether one of DATABASE_AWAY tells that the database was away, and not of something else that broke."""
+    if isinstance(error, InterfaceError):
+        return error.connection_invalidated
+    return not isinstance(error, OSError) or isinstance(error, ConnectionError | TimeoutError)
+
+
 _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"
 _PATIENT: Final = "patient"

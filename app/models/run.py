@@ -45,6 +45,10 @@ class Run(ApiObject, HasMetadata, Base):
     `attempt` is the fencing token: it grows whenever the run changes hands (a worker's claim, tool outputs, a cancel
     or an expiry from outside), and whoever writes must name the attempt it holds. `lease_expires_at` says until when
     the worker of this attempt is believed alive.
+
+    `blame` tells how far the run is under suspicion of killing its workers, since it last made progress; `company` how
+    many runs its worker held when it claimed this one; `progress` how far it was when a worker was last lost
+    (app.services.run_claims).
     """
 
     __tablename__ = "runs"
@@ -63,6 +67,9 @@ class Run(ApiObject, HasMetadata, Base):
     attempt: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
     queued_at: Mapped[datetime]
+    blame: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    company: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    progress: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     started_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

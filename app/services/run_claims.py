@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import CTE, ColumnElement, and_, bindparam, exists, func, or_, select, tuple_, update
+import structlog
+from sqlalchemy import CTE, ColumnElement, and_, bindparam, case, exists, func, null, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.db.base import now
+from app.db.session import DATABASE_AWAY
 from app.events import event
 from app.models import Run
 from app.models.run import ACTIVE
@@ -20,9 +22,18 @@ from app.schemas import runs as run_schemas
 from app.services import run_status
 from app.signals import events_after_commit
 
+log = structlog.get_logger()
+
 #: Ours among the advisory locks of the database: one sweep at a time.
 _SWEEP_LOCK: Final = 0x10C0_57EE
 _SWEEP_BATCH: Final = 100
+
+#: What is held against a run whose worker was lost: it was alone with it, or one of several. At _TOO_MUCH it is not
+#: executed again. So a run that takes its workers with it does so twice, and in company not for ever; one that was
+#: nearby when another did so comes out of it.
+_ALONE: Final = 3
+_IN_COMPANY: Final = 1
+_TOO_MUCH: Final = 6
 
 
 def _unheld(runs: type[Run]) -> ColumnElement[bool]:
@@ -53,8 +64,11 @@ def _waiting() -> CTE:
         .where(_claimable(waiting))
         .cte("ranked")
     )
+    # A lease that lapsed was not given back: its worker was lost.
+    is_lost = and_(Run.status == "in_progress", Run.lease_expires_at.is_not(None))
+    blame = case((~is_lost, 0), (Run.company <= 1, _ALONE), else_=_IN_COMPANY)
     return (
-        select(Run.id, Run.status)
+        select(Run.id, Run.status, blame.label("blame"))
         .join(ranked, ranked.c.id == Run.id)
         .where(_claimable(Run))
         .order_by(ranked.c.turn, Run.queued_at, Run.seq)
@@ -70,17 +84,31 @@ _CLAIM: Final = run_status.beginning(_waiting())
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run, in progress and held under a new attempt. `taken_over`: from a worker that is gone."""
+    """A run, in progress and held under a new attempt. `taken_over`: from a worker that is gone; `blame`: what that
+    adds to the run's."""
 
     run: Run
     taken_over: bool
+    blame: int = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether not even a look at what the run has done is safe."""
+        return self.run.blame >= 2 * _TOO_MUCH
+
+    def is_to_blame(self, progress: int) -> bool:
+        """Whether the run is not to be executed again; `progress` is how far it has come."""
+        return progress <= self.run.progress and self.run.blame >= _TOO_MUCH
 
 
-async def claim(session: AsyncSession, lease_seconds: float, limit: int) -> list[Claim]:
-    """Takes the next runs that wait: queued, or in progress with a lapsed lease; at most `limit` of them."""
-    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds), "at": now()}
+async def claim(session: AsyncSession, lease_seconds: float, limit: int, held: int = 0) -> list[Claim]:
+    """Takes the next runs that wait: queued, or in progress with a lapsed lease; at most `limit` of them.
+
+    `held` is how many the worker has already.
+    """
+    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds), "at": now(), "held": held}
     rows = await session.execute(_CLAIM, parameters, execution_options={"populate_existing": True})
-    claims = [Claim(run, status == "in_progress") for run, status in rows]
+    claims = [Claim(run, status == "in_progress", blame) for run, status, blame in rows]
     return sorted(claims, key=lambda claim: (claim.run.queued_at, claim.run.seq))
 
 
@@ -94,6 +122,37 @@ async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: f
         .execution_options(synchronize_session=False)
     )
     return dict((await session.execute(statement)).all())
+
+
+async def note_progress(session: AsyncSession, claim: Claim, progress: int) -> None:
+    """Writes down how far a run that was taken over has come: what is held against it from before is forgotten."""
+    if progress > claim.run.progress:
+        statement = (
+            update(Run)
+            .where(Run.id == claim.run.id, Run.attempt == claim.run.attempt)
+            .values(progress=progress, blame=claim.blame)
+            .execution_options(synchronize_session=False)
+        )
+        await session.execute(statement)
+
+
+async def excuse(session: AsyncSession, run_id: str, attempt: int) -> None:
+    """Says that a run was not lost by the death of its worker, which says so itself: the database was away, or the
+    worker was cut off from it or stopped for a while.
+
+    A run that nobody has taken over is given back; of another, nothing is held against it for that.
+    """
+    is_ours = Run.attempt == attempt
+    statement = (
+        update(Run)
+        .where(Run.id == run_id, Run.status == "in_progress")
+        .values(
+            lease_expires_at=case((is_ours, null()), else_=Run.lease_expires_at),
+            blame=case((is_ours, Run.blame), else_=func.greatest(Run.blame - _ALONE, 0)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(statement)
 
 
 async def reload(session: AsyncSession, run: Run, status: str) -> Run:
@@ -143,8 +202,17 @@ async def end_overdue(session: AsyncSession) -> int:
             [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
         )
         ending = "cancelled" if run.status == "cancelling" else "expired"
-        events = await run_status.finish(session, run, ending, new_attempt=True)
-        events_after_commit(session, run.id, run.attempt, before + events)
+        run_id, attempt = run.id, run.attempt
+        try:
+            async with session.begin_nested():
+                events = await run_status.finish(session, run, ending, new_attempt=True)
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # one run must not keep the sweep from all others
+            log.exception("ending_broke", run_id=run_id)
+            await run_status.break_off(session, run_id, attempt, ending, new_attempt=True)
+        else:
+            events_after_commit(session, run.id, run.attempt, before + events)
     return len(runs)
 
 

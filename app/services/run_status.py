@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Executable,
+    Integer,
     Interval,
     Table,
     bindparam,
@@ -164,13 +165,15 @@ async def transition(
         set_committed_value(run, name, value)
 
 
-def beginning(waiting: CTE) -> ReturningUpdate[Run, str]:
+def beginning(waiting: CTE) -> ReturningUpdate[Run, str, int]:
     """The statement by which a worker takes runs: those that `waiting` (columns id and status) has locked.
 
-    Its parameters: `lease`, for how long the worker has them, and `at`, the time. Gives each run, in progress under a
-    new attempt, and the status it had; one that had been in progress goes on as it was.
+    Its parameters: `lease`, for how long the worker has them, `at`, the time, and `held`, how many it has already.
+    Gives each run, in progress under a new attempt, the status it had, and its `waiting.c.blame`: what is added to its
+    own; one that had been in progress goes on as it was.
     """
     is_new = waiting.c.status == "queued"
+    taken = select(func.count()).select_from(waiting).scalar_subquery()
     return (
         update(Run)
         .where(Run.id == waiting.c.id)
@@ -180,8 +183,10 @@ def beginning(waiting: CTE) -> ReturningUpdate[Run, str]:
             started_at=case((is_new, bindparam("at", type_=DateTime(timezone=True))), else_=Run.started_at),
             lease_expires_at=func.now() + bindparam("lease", type_=Interval()),
             required_action=None,
+            blame=case((is_new, 0), else_=Run.blame + waiting.c.blame),
+            company=bindparam("held", type_=Integer()) + taken,
         )
-        .returning(Run, waiting.c.status)
+        .returning(Run, waiting.c.status, waiting.c.blame)
         .execution_options(synchronize_session=False)
     )
 
@@ -242,6 +247,50 @@ async def finish(
         events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
     events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
     return events
+
+
+async def break_off(
+    session: AsyncSession,
+    run_id: str,
+    attempt: int,
+    to: str = "failed",
+    *,
+    new_attempt: bool = False,
+    message: str = "Sorry, something went wrong.",
+) -> None:
+    """Ends a run without a look at what it holds: the last resort, where `finish` breaks by what it is to write.
+
+    What is open is closed as it is stored. There are no events: readers of the log are told from the rows. A run that
+    is being cancelled is cancelled. Raises RunLost if `attempt` no longer holds the run.
+    """
+    is_held = (Run.id == run_id, Run.attempt == attempt)
+    found = await session.scalar(select(Run.status).where(*is_held).with_for_update())
+    if found is None or found in TERMINAL:
+        raise RunLost(run_id)
+    if to not in TRANSITIONS[found]:
+        to = "cancelled" if found == "cancelling" else "failed"
+    at = now()
+    usages = (await session.scalars(select(RunStep.usage).where(RunStep.run_id == run_id))).all()
+    error = {"code": "server_error", "message": message} if to == "failed" else None
+    changes = _consequences(to, at) | {
+        "status": to,
+        "attempt": attempt + int(new_attempt),
+        "last_error": error,
+        "usage": total_usage(usages),
+    }
+    status = _STEP_STATUS.get(to, to)
+    close_steps = (
+        update(RunStep)
+        .where(RunStep.run_id == run_id, RunStep.status == "in_progress")
+        .values({"status": status, f"{status}_at": at, "last_error": error})
+    )
+    close_messages = (
+        update(Message)
+        .where(Message.run_id == run_id, Message.status == "in_progress")
+        .values(status="incomplete", incomplete_at=at, incomplete_details={"reason": _MESSAGE_REASON[to]})
+    )
+    for statement in (update(Run).where(*is_held).values(changes), close_steps, close_messages):
+        await session.execute(statement, execution_options={"synchronize_session": False})
 
 
 async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -> dict[str, Message]:

@@ -1,5 +1,7 @@
 """Run steps: what the workers write, and what clients read."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -83,6 +85,13 @@ def message_incomplete(message: Message) -> RunEvent:
     if not shown.content:
         shown = shown.model_copy(update={"content": [NO_TEXT]})
     return event("thread.message.incomplete", shown)
+
+
+def progress(steps: Sequence[RunStep]) -> int:
+    """Returns how far a run has come with these steps, in a number that grows: each step counts, each call that was
+    begun, and each that was answered."""
+    calls = [call for step in steps for call in step.step_details.get("tool_calls", ())]
+    return len(steps) + sum(int(call.get("starts", 0)) + bool(call.get("done")) for call in calls)
 
 
 async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunStep]:

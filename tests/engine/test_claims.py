@@ -121,3 +121,48 @@ async def test_what_is_to_follow_a_statement_without_a_transaction_follows_it(se
         await session.execute(text("SELECT 1"))
         assert not told
     assert told == ["done"]
+
+
+@pytest.mark.parametrize(("held", "times"), [(0, 2), (3, 6)])
+async def test_a_run_that_takes_its_workers_with_it_is_to_blame_in_the_end(
+    sessions: Sessions, database: psycopg.Connection, held: int, times: int
+) -> None:
+    """Soon if it was alone with them; later if it may have been another."""
+    queue(database, "a", 1)
+    blamed = []
+    for _ in range(times + 1):
+        async with transaction(sessions) as session:
+            (taken,) = await run_claims.claim(session, 3600, 1, held)
+        blamed.append(taken.is_to_blame(0))
+        database.execute("UPDATE runs SET lease_expires_at = now()")
+    assert blamed == [False] * times + [True]
+
+
+async def test_a_run_that_makes_progress_is_never_to_blame(sessions: Sessions, database: psycopg.Connection) -> None:
+    queue(database, "a", 1)
+    for progress in range(10):
+        async with transaction(sessions) as session:
+            (taken,) = await run_claims.claim(session, 3600, 1)
+            await run_claims.note_progress(session, taken, progress)
+        assert not taken.is_to_blame(progress)
+        database.execute("UPDATE runs SET lease_expires_at = now()")
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+async def test_a_run_is_not_to_blame_for_a_worker_that_lives_or_gives_it_back(
+    sessions: Sessions, database: psycopg.Connection, taken_over: bool
+) -> None:
+    queue(database, "a", 1)
+    for _ in range(5):
+        async with transaction(sessions) as session:
+            (taken,) = await run_claims.claim(session, 3600, 1)
+        assert not taken.is_to_blame(0)
+        if taken_over:
+            database.execute("UPDATE runs SET lease_expires_at = now()")
+            async with transaction(sessions) as session:
+                await run_claims.claim(session, 3600, 1)
+        async with transaction(sessions) as session:
+            await run_claims.excuse(session, taken.run.id, taken.run.attempt)
+        if taken_over:
+            database.execute("UPDATE runs SET lease_expires_at = NULL")
+    assert database.execute("SELECT blame FROM runs").fetchone() == (0,)

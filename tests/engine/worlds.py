@@ -295,7 +295,9 @@ class World:
         return "done"
 
     async def _lapse(self, step: Lapse, model: RunModel) -> str:
-        query = "UPDATE runs SET lease_expires_at = now() - interval '1s' WHERE id = %s AND lease_expires_at > now()"
+        query = """
+            UPDATE runs SET lease_expires_at = now() - interval '1s', blame = 0
+            WHERE id = %s AND lease_expires_at > now()"""
         self.database.execute(query, [self._id(step, model)])
         return "done"
 
@@ -369,10 +371,10 @@ class World:
         return ModelRun(thread=run.thread, queued=run.queued, **row)
 
     def written(self, number: int) -> str:
-        """Everything that is stored of a run, but for its lease."""
+        """Everything that is stored of a run, but for its lease and what is held against it."""
         query = """
             SELECT jsonb_agg(row ORDER BY row)::text FROM (
-                SELECT to_jsonb(r) - 'lease_expires_at' AS row FROM runs r WHERE id = %(run)s
+                SELECT to_jsonb(r) - 'lease_expires_at' - 'blame' AS row FROM runs r WHERE id = %(run)s
                 UNION ALL SELECT to_jsonb(s) FROM run_steps s WHERE run_id = %(run)s
                 UNION ALL SELECT to_jsonb(m) FROM messages m WHERE run_id = %(run)s) AS rows"""
         row = self.database.execute(query, {"run": self.runs[number]}).fetchone()

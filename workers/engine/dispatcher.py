@@ -68,7 +68,9 @@ class Dispatcher:
         try:
             # One statement, so no transaction around it.
             async with autocommit(process.sessions) as session:
-                claims = await run_claims.claim(session, process.settings.run_lease_seconds, limit)
+                claims = await run_claims.claim(
+                    session, process.settings.run_lease_seconds, limit, process.leases.count
+                )
                 signals = of(session)
         except (SQLAlchemyError, OSError) as error:
             # The runs wait on: the sweep nudges again.

@@ -9,18 +9,19 @@ Nothing is kept in memory between turns that the rows do not hold, so whoever cl
 
 import contextlib
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final
 
 import structlog
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
 from app.backends.parameters import WindowExceeded
 from app.db.base import Json
-from app.db.session import DATABASE_AWAY, autocommit, transaction
+from app.db.session import DATABASE_AWAY, autocommit, is_outage, transaction
 from app.errors import in_brief
 from app.events import event
-from app.models import Run
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
 from app.services import run_claims, run_rows, run_status, run_steps
@@ -49,52 +50,62 @@ async def execute(process: WorkerProcess, claim: Claim) -> None:
     """Executes a run that has been claimed, until it ends or pauses."""
     run = claim.run
     with process.leases.holding(run) as lease:
-        execution = Execution(process, run, lease)
+        execution = Execution(process, claim, lease)
         if claim.taken_over:
             log.info("run_taken_over", run_id=run.id, attempt=run.attempt)
-        await execution.run_to_its_end(taken_over=claim.taken_over)
+        await execution.run_to_its_end()
 
 
 class Execution:
     """One attempt at a run, in the hands of this process."""
 
-    def __init__(self, process: WorkerProcess, run: Run, lease: Lease) -> None:
+    def __init__(self, process: WorkerProcess, claim: Claim, lease: Lease) -> None:
         self._process = process
-        self._run = run
+        self._claim = claim
+        self._run = run = claim.run
         self._lease = lease
-        self._toolbox = Toolbox.of(run.tools)
         self.log = process.events.open(run.id, run.attempt)
         self._turn: Turn | None = None
         #: What code has written for earlier runs, by its path; None before it has been looked for.
         self._earlier: dict[str, str] | None = None
 
-    async def run_to_its_end(self, *, taken_over: bool) -> None:
+    @cached_property
+    def _toolbox(self) -> Toolbox:
+        return Toolbox.of(self._run.tools)
+
+    async def run_to_its_end(self) -> None:
         """Works until the run has ended, pauses, or is no longer ours. Never raises."""
         structlog.contextvars.bind_contextvars(run_id=self._run.id, attempt=self._run.attempt)
         try:
             try:
-                await self._work_and_close(taken_over=taken_over)
+                await self._work_and_close()
             except RunLost:
                 # A cancel may have come between the last token and the ending; anything else is another's run now.
                 await self._interrupted(Interrupted("cancelled"))
         except RunLost:
             log.info("run_lost")
+            self._process.leases.excuse(self._lease)
         except DATABASE_AWAY as error:
-            # Nothing can be written, so the lease lapses and the run is taken over.
+            # Nothing can be written, so the run is given back later, or its lease lapses and it is taken over.
             log.warning("run_abandoned", error=in_brief(error))
+            if is_outage(error):
+                self._process.leases.excuse(self._lease)
         finally:
             structlog.contextvars.unbind_contextvars("run_id", "attempt")
 
-    async def _work_and_close(self, *, taken_over: bool) -> None:
+    async def _work_and_close(self) -> None:
         try:
             async with self._lease.interruptible():
-                if taken_over:
-                    await takeovers.go_on(self._process, self._run, self.log)
+                if self._claim.taken_over:
+                    await takeovers.go_on(self._process, self._claim, self.log)
                 else:
                     await self._begin()
                 await self._take_turns()
         except Interrupted as interruption:
             await self._interrupted(interruption)
+        except takeovers.GivenUp:
+            log.warning("run_given_up")
+            await self._break_off("failed", "The run was given up: its worker was lost each time at the same point.")
         except BackendFailure as failure:
             await self._fail(failure.code, failure.message)
         except StorageAway as away:
@@ -107,7 +118,7 @@ class Execution:
             raise
         except Exception:  # a mistake of ours must not leave the run hanging
             log.exception("run_broke")
-            await self._fail("server_error", "Sorry, something went wrong.")
+            await self._broke()
 
     async def _begin(self) -> None:
         has_begun = await self._process.event_log.wait_for_beginning(self._run.id, self._run.attempt - 1)
@@ -270,13 +281,31 @@ class Execution:
             raise first from None
         else:
             log.error("run_broke", exc_info=first)
-            await self._fail("server_error", "Sorry, something went wrong.")
+            await self._broke()
+
+    async def _broke(self) -> None:
+        # A change of status that was rolled back has left its mark here.
+        set_committed_value(self._run, "status", "in_progress")
+        await self._fail("server_error", "Sorry, something went wrong.")
 
     async def _fail(self, code: str, message: str) -> None:
         await self._end("failed", last_error={"code": code, "message": message})
 
     async def _end(self, to: str, *, usage: Json | None = None, **details: Any) -> None:
-        """Ends the run with whatever the present turn has written kept as it is."""
+        """Ends the run with whatever the present turn has written kept as it is, if it can be."""
+        try:
+            await self._end_with_turn(to, usage, **details)
+        except (RunLost, *DATABASE_AWAY):
+            raise
+        except Exception:  # the ending must not depend on what the turn has brought
+            log.exception("ending_broke")
+            await self._break_off(to)
+
+    async def _break_off(self, to: str, message: str = "Sorry, something went wrong.") -> None:
+        async with transaction(self._process.sessions) as session:
+            await run_status.break_off(session, self._lease.run_id, self._lease.attempt, to, message=message)
+
+    async def _end_with_turn(self, to: str, usage: Json | None, **details: Any) -> None:
         drafts: dict[str, list[Json]] = {}
         async with transaction(self._process.sessions) as session:
             if self._turn is not None:

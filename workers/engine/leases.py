@@ -77,6 +77,8 @@ class Leases:
         self._redis = redis
         self._seconds = seconds
         self._held: dict[str, Lease] = {}
+        #: Runs that were lost although this process lives, with their attempts: the database is still to be told.
+        self._excused: list[tuple[str, int]] = []
         self._stopping = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -110,6 +112,10 @@ class Leases:
             if not self._held:
                 self._empty.set()
 
+    def excuse(self, lease: Lease) -> None:
+        """Has the database told, when it can be, that the run was not lost by the death of this process."""
+        self._excused.append((lease.run_id, lease.attempt))
+
     async def stop(self) -> None:
         """Interrupts every run, and waits until all of them have been handed back."""
         self._stopping = True
@@ -133,6 +139,8 @@ class Leases:
 
     async def renew(self) -> None:
         """Renews all leases; interrupts the runs that are cancelled or lost. Raises what the database does."""
+        if self._excused:
+            await self._tell_excused()
         held = dict(self._held)
         if not held:
             return
@@ -140,6 +148,13 @@ class Leases:
             attempts = {run_id: lease.attempt for run_id, lease in held.items()}
             found = await run_claims.renew(session, attempts, self._seconds)
         self._notice(held, found)
+
+    async def _tell_excused(self) -> None:
+        excused = list(self._excused)
+        async with transaction(self._sessions) as session:
+            for run_id, attempt in excused:
+                await run_claims.excuse(session, run_id, attempt)
+        del self._excused[: len(excused)]
 
     async def listen_for_ever(self) -> None:
         """Looks at a run's row at once when its cancel or deletion is signalled."""

@@ -9,26 +9,38 @@ from app.db.session import transaction
 from app.events import event
 from app.models import Run
 from app.schemas import runs as run_schemas
-from app.services import run_status, run_steps
+from app.services import run_claims, run_status, run_steps
+from app.services.run_claims import Claim
 from app.services.told import Told
 from workers.engine.event_writer import RunLog
 from workers.engine.process import WorkerProcess
 
 
-async def go_on(process: WorkerProcess, run: Run, log: RunLog) -> None:
-    """Drops the turn that was left half done, and tells so in `log`. Raises RunLost.
+class GivenUp(Exception):
+    """The run is not to be executed again: each time its worker was lost, at the same point."""
+
+
+async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
+    """Drops the turn that was left half done, and tells so in `log`. Raises RunLost, GivenUp.
 
     Where the log lacks something that stays, its readers are to have it from the rows.
     """
+    run = claim.run
+    if claim.is_hopeless:
+        raise GivenUp
     told = await _told(process, run)
     if told.last == "thread.run.queued":
         log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
     async with transaction(process.sessions) as session:
         await run_status.hold(session, run)
         kept = await run_steps.discard_unfinished(session, run)
+        progress = run_steps.progress(kept)
+        await run_claims.note_progress(session, claim, progress)
     if told.last is None or not all(told.has_told(f"thread.run.step.{step.status}", step.id) for step in kept):
         log.skip()
     log.append(*told.end_dropped({step.id for step in kept}))
+    if claim.is_to_blame(progress):
+        raise GivenUp
 
 
 async def _told(process: WorkerProcess, run: Run) -> Told:
