@@ -61,7 +61,7 @@ class Files:
         self._limits = limits
 
     async def entries(self) -> list[FileEntry]:
-        """All regular files, by path. Those with names that are no text are left out, and what lies too deep."""
+        """All regular files, by path. What lies too deep is left out."""
         return await asyncio.to_thread(self._list)
 
     async def usage(self) -> Usage:
@@ -99,7 +99,7 @@ class Files:
     def _list(self) -> list[FileEntry]:
         with self._root() as root:
             found = [FileEntry.of(path, info) for path, info in _walk(root) if stat.S_ISREG(info.st_mode)]
-        return sorted((entry for entry in found if _is_text(entry.path)), key=lambda entry: entry.path)
+        return sorted(found, key=lambda entry: entry.path)
 
     def _usage(self) -> Usage:
         size = entries = 0
@@ -197,18 +197,10 @@ class Files:
 
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
-    wrong = any(part in ("", ".", "..") or len(part.encode(errors="replace")) > _LONGEST_NAME for part in parts)
+    wrong = any(part in ("", ".", "..") or len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
     if wrong or "\0" in path or len(parts) > _DEEPEST:
         raise BadPath("The path must name a file below /mnt/data, relative to it, without '.', '..' or empty parts.")
     return parts
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _walk(folder: int, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, os.stat_result]]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from app.text import storable
 from sandbox.limits import megabytes
 from sandbox.protocol import CodeError, Event, Image, Stream, Text
 from sandbox.wire import Message
@@ -72,7 +73,7 @@ class Outputs:
     def _text(self, stream: Stream, text: Any) -> Iterator[Event]:
         if not isinstance(text, str) or not text:
             return
-        encoded = text.encode(errors="replace")
+        encoded = storable(text).encode()
         kept = encoded[: self._text_left]
         was_open = self._text_left > 0
         self._text_left -= len(kept)
@@ -103,8 +104,8 @@ class Outputs:
     def _error(self, content: dict[str, Any]) -> Iterator[Event]:
         self.failed = True
         lines = content.get("traceback")
-        traceback = "\n".join(map(str, lines)) if isinstance(lines, list) else ""
-        name, value = str(content.get("ename", ""))[:_LONGEST_NAME], str(content.get("evalue", ""))
+        traceback = storable("\n".join(map(str, lines))) if isinstance(lines, list) else ""
+        name, value = storable(str(content.get("ename", "")))[:_LONGEST_NAME], storable(str(content.get("evalue", "")))
         # An error is told even where nothing else is any more, and it too may be endless.
         most = max(self._text_left, 8192)
         yield CodeError(name, _cut(_ANSI.sub("", value), most), _cut(_ANSI.sub("", traceback), most))

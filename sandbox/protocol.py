@@ -8,13 +8,20 @@
     {"type": "done", "status": "ok", "seconds": 0.2, "message": null}
 
 `done` is always the last. A stream that ends without it was cut off.
+
+Paths of files are text, too, whatever bytes they are made of: see `escaped`.
 """
 
 import base64
+import os
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import unquote_to_bytes
 
 import orjson
+
+from app.text import to_json
 
 #: `result` is the value of the last line, `display` what was shown by display(), `note` the host's own words.
 Stream = Literal["stdout", "stderr", "result", "display", "note"]
@@ -76,12 +83,27 @@ _TYPES: Final[dict[str, type[Event]]] = {
 _NAMES: Final = {made: name for name, made in _TYPES.items()}
 
 
+#: What no text, no line and no address should hold: control characters, ends of lines, bytes that are no UTF-8.
+_ODD: Final = re.compile("[%\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def escaped(path: str) -> str:
+    """A path as it goes over the wire: what is odd in it, and `%`, is percent-encoded. In an address that comes on top
+    of the encoding that HTTP wants."""
+    return _ODD.sub(lambda odd: "".join(f"%{byte:02X}" for byte in os.fsencode(odd.group())), path)
+
+
+def unescaped(text: str) -> str:
+    """The path that `escaped` gave `text` for, with bytes that are no UTF-8 as `os.fsdecode` has them."""
+    return os.fsdecode(unquote_to_bytes(text))
+
+
 def to_line(event: Event) -> bytes:
     """The event as a line of JSON with its line feed."""
     fields: dict[str, Any] = {"type": _NAMES[type(event)], **vars(event)}
     if isinstance(event, Image):
         fields["data"] = base64.b64encode(event.data).decode()
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    return to_json(fields) + b"\n"
 
 
 def from_line(line: bytes) -> Event:

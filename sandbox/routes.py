@@ -8,6 +8,7 @@
     PUT    /sessions/{id}/files/{path}        the body becomes the file
     GET    /sessions/{id}/files/{path}        its bytes
     DELETE /sessions/{id}/files/{path}
+                                              (paths are escaped: sandbox.protocol)
     GET    /stats
     GET    /healthz
 
@@ -29,8 +30,9 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.errors import SandboxError
 from sandbox.execution import Execution
+from sandbox.files import FileEntry
 from sandbox.host import Host
-from sandbox.protocol import to_line
+from sandbox.protocol import escaped, to_line, unescaped
 
 #: Of one execution.
 MAX_CODE_CHARACTERS: Final = 2**20
@@ -100,7 +102,7 @@ async def interrupt(session_id: str, host: HostDep) -> None:
 async def list_files(session_id: str, host: HostDep) -> JSONResponse:
     """All files of the session."""
     with host.sessions.get(session_id) as files:
-        return JSONResponse({"files": [asdict(entry) for entry in await files.entries()]})
+        return JSONResponse({"files": [_shown(entry) for entry in await files.entries()]})
 
 
 @sessions.put("/sessions/{session_id}/files/{path:path}")
@@ -108,14 +110,15 @@ async def put_file(session_id: str, path: str, request: Request, host: HostDep) 
     """Writes a file; it is there once all of it is."""
     length = request.headers.get("Content-Length", "")
     with host.sessions.get(session_id) as files:
-        return JSONResponse(asdict(await files.put(path, request.stream(), int(length) if length.isdecimal() else 0)))
+        announced = int(length) if length.isdecimal() else 0
+        return JSONResponse(_shown(await files.put(unescaped(path), request.stream(), announced)))
 
 
 @sessions.get("/sessions/{session_id}/files/{path:path}")
 async def get_file(session_id: str, path: str, host: HostDep) -> StreamingResponse:
     """A file's bytes."""
     with host.sessions.get(session_id) as files:
-        entry, data = await files.open(path)
+        entry, data = await files.open(unescaped(path))
     headers = {"Content-Length": str(entry.size), "X-File-Version": entry.version}
     return StreamingResponse(data, media_type="application/octet-stream", headers=headers)
 
@@ -124,7 +127,11 @@ async def get_file(session_id: str, path: str, host: HostDep) -> StreamingRespon
 async def delete_file(session_id: str, path: str, host: HostDep) -> None:
     """Removes a file."""
     with host.sessions.get(session_id) as files:
-        await files.delete(path)
+        await files.delete(unescaped(path))
+
+
+def _shown(entry: FileEntry) -> dict[str, Any]:
+    return asdict(entry) | {"path": escaped(entry.path)}
 
 
 class _EventStream(Response):

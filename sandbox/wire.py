@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import os
 import stat
 import time
@@ -189,7 +190,15 @@ class Wire:
             signature, *parts = frames[start + 1 : start + 6]
             if not hmac.compare_digest(signature, self._sign(parts)):
                 return None
-            header, parent, _, content = (orjson.loads(part) for part in parts)
+            header, parent, _, content = (_loads(part) for part in parts)
             return Message(str(header["msg_type"]), str(parent.get("msg_id", "")), dict(content))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
+
+
+def _loads(part: bytes) -> Any:
+    """Reads JSON; also where text in it is no Unicode, which is what the code has written and not the kernel."""
+    try:
+        return orjson.loads(part)
+    except orjson.JSONDecodeError:
+        return json.loads(part.decode(errors="replace"), strict=False)

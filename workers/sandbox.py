@@ -19,7 +19,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-from sandbox.protocol import ALIVE_SECONDS, Alive, Done, Event, from_line
+from sandbox.protocol import ALIVE_SECONDS, Alive, Done, Event, escaped, from_line, unescaped
 
 #: The host is asked again after so long where it does not answer: it may be on its way up.
 _PAUSES: Final = (0.2, 0.5, 1.0)
@@ -45,7 +45,8 @@ class SandboxFailure(Exception):
 
 @dataclass(frozen=True)
 class SandboxFile:
-    """A file below /mnt/data. `version` changes whenever its content may have."""
+    """A file below /mnt/data. `version` changes whenever its content may have. The path may be no text: it has bytes
+    that are no UTF-8 as `os.fsdecode` does."""
 
     path: str
     size: int
@@ -126,7 +127,7 @@ class SandboxSession:
     async def files(self) -> list[SandboxFile]:
         """All files below /mnt/data."""
         answer = await self._client.call("GET", f"/sessions/{self.id}/files")
-        return [SandboxFile(**entry) for entry in answer["files"]]
+        return [_file(entry) for entry in answer["files"]]
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, size: int | None = None) -> SandboxFile:
         """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent.
@@ -145,7 +146,7 @@ class SandboxSession:
             if source.error is not None:
                 raise source.error from None
             raise
-        return SandboxFile(**answer)
+        return _file(answer)
 
     async def get(self, path: str) -> AsyncIterator[bytes]:
         """A file's bytes."""
@@ -167,7 +168,11 @@ class SandboxSession:
                 raise
 
     def _path(self, path: str) -> str:
-        return f"/sessions/{self.id}/files/{quote(path)}"
+        return f"/sessions/{self.id}/files/{quote(escaped(path))}"
+
+
+def _file(entry: dict[str, Any]) -> SandboxFile:
+    return SandboxFile(**{**entry, "path": unescaped(entry["path"])})
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -104,7 +104,7 @@ def kill_while_it_hangs(locum: Locum, backend: CompletionBackend, model: str, da
     """Ends the worker in the middle of a turn, and starts another; a lease that it leaves behind lapses at once."""
 
     def kill(how: signal.Signals) -> None:
-        backend.wait_until_hanging(model)
+        backend.wait_until_hanging(model, timeout=30)
         locum.stop("worker", how)
         database.execute("UPDATE runs SET lease_expires_at = now() WHERE lease_expires_at > now()")
         backend.release(model)

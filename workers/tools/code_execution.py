@@ -11,9 +11,11 @@ from app.models import File
 from app.services import files
 from app.storage.base import BytesMissing, StorageAway
 from app.storage.patience import patiently
+from app.text import storable
 from sandbox.protocol import CodeError, Done, Event, Image, Started, Text
 from workers.sandbox import SandboxClient, SandboxFailure, SandboxFile, SandboxSession
 from workers.tools.base import MOST_STARTS, STARTS, ToolContext
+from workers.tools.file_names import numbered, repaired
 
 log = structlog.get_logger()
 
@@ -35,13 +37,14 @@ _MEDIA_ENDINGS: Final = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
-#: Gives files their names beside their ids, without a copy.
+#: Gives files their names beside their ids, without a copy. A name that cannot be given costs the others nothing.
 _LINK: Final = """
-import os
+import contextlib, os
 for source, name in {links!r}:
     target = os.path.join({folder!r}, name)
-    if not os.path.lexists(target):
-        os.link(os.path.join({folder!r}, source), target)
+    with contextlib.suppress(OSError, ValueError):
+        if not os.path.lexists(target):
+            os.link(os.path.join({folder!r}, source), target)
 """
 
 
@@ -131,6 +134,7 @@ class _Outcome:
 
     def add_text(self, text: str, *, for_client: bool) -> None:
         """Adds text to what the model is told, and to the logs if the client is to see it."""
+        text = storable(text)
         self._told.append(text)
         if not for_client:
             return
@@ -154,18 +158,40 @@ class _Outcome:
         self._tell_dropped([file for file in written if file.size > limit], f"a file may have {limit:,} bytes at most")
         self._tell_dropped(in_order[_MOST_FILES:], f"one execution may bring back {_MOST_FILES} files at most")
         for file in in_order[:_MOST_FILES]:
-            stored = await self._store(file.path.rpartition("/")[2], partial(session.get, file.path))
+            path = self._path_of(file)
+            try:
+                stored = await self._store(path.rpartition("/")[2], partial(session.get, file.path))
+            except SandboxFailure as failure:
+                if failure.is_lost:
+                    raise
+                self.add_text(f"\n{path} could not be kept. {failure}\n", for_client=True)
+                continue
             if stored is not None:
-                self._files.append({"path": f"{_FOLDER}/{file.path}", "file_id": stored.id})
+                self._files.append({"path": path, "file_id": stored.id})
         if self._files:
             links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
             self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
+
+    def _path_of(self, file: SandboxFile) -> str:
+        """The path to link a written file by: its own, or one that can be written where its own cannot."""
+        path = f"{_FOLDER}/{repaired(file.path)}"
+        taken = {kept["path"] for kept in self._files}
+        folder, _, name = path.rpartition("/")
+        count = 1
+        while path in taken:
+            count += 1
+            path = f"{folder}/{numbered(name, count)}"
+        if path != f"{_FOLDER}/{file.path}":
+            self.add_text(f"\nThe file {file.path!r} is kept under the name {path!r}.\n", for_client=True)
+        return path
 
     def _tell_dropped(self, files: list[SandboxFile], why: str) -> None:
         """Tells client and model of files that stay in the sandbox and become no files of the project."""
         if not files:
             return
-        names = ", ".join(file.path for file in files[:_NAMED_FILES]) + (", ..." if len(files) > _NAMED_FILES else "")
+        names = ", ".join(repaired(file.path) for file in files[:_NAMED_FILES]) + (
+            ", ..." if len(files) > _NAMED_FILES else ""
+        )
         self.add_text(f"\nFiles that were not kept ({len(files)}), because {why}: {names}\n", for_client=True)
 
     async def _store(self, filename: str, data: Callable[[], AsyncIterator[bytes]]) -> File | None:

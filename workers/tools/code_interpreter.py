@@ -12,6 +12,7 @@ from app.text import to_json
 from workers.tools import code_execution
 from workers.tools.base import ToolContext
 from workers.tools.code_draft import CodeDraft
+from workers.tools.file_names import fitting, numbered, repaired
 
 FOLDER: Final = "/mnt/data"
 
@@ -88,11 +89,10 @@ def named(files: list[File]) -> Mapping[str, File]:
     """Files by the names that they have in the sandbox beside their ids, each its own."""
     by_name: dict[str, File] = {}
     for file in files:
-        plain = file.filename.replace("/", "_").replace("\0", "").strip() or file.id
-        stem, dot, ending = plain.rpartition(".")
+        plain = fitting(repaired(file.filename.replace("/", "_")).strip()) or file.id
         name, count = plain, 1
         while name in by_name or name in (".", ".."):
             count += 1
-            name = f"{stem} ({count}).{ending}" if dot and stem else f"{plain} ({count})"
+            name = numbered(plain, count)
         by_name[name] = file
     return by_name
