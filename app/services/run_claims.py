@@ -29,11 +29,11 @@ _SWEEP_LOCK: Final = 0x10C0_57EE
 _SWEEP_BATCH: Final = 100
 
 #: What is held against a run whose worker was lost: it was alone with it, or one of several. At _TOO_MUCH it is not
-#: executed again. So a run that takes its workers with it does so twice, and in company not for ever; one that was
-#: nearby when another did so comes out of it.
-_ALONE: Final = 3
+#: executed again. So a run that kills its workers does so four times, or eight times beside others. Fewer would do
+#: for such a run, but a worker may also be killed from outside, and that must cost no run.
+_ALONE: Final = 2
 _IN_COMPANY: Final = 1
-_TOO_MUCH: Final = 6
+_TOO_MUCH: Final = 8
 
 
 def _unheld(runs: type[Run]) -> ColumnElement[bool]:

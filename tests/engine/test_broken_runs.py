@@ -113,7 +113,7 @@ def kill_while_it_hangs(locum: Locum, backend: CompletionBackend, model: str, da
     return kill
 
 
-def test_a_run_that_takes_its_worker_with_it_twice_fails(
+def test_a_run_that_takes_its_worker_with_it_again_and_again_fails(
     client: OpenAI,
     http: httpx2.Client,
     model: str,
@@ -123,12 +123,12 @@ def test_a_run_that_takes_its_worker_with_it_twice_fails(
 ) -> None:
     script(Turn(text=["Half", " a word"], hang_after=1), repeat=True)
     run = start(client, model)
-    for _ in range(2):
+    for _ in range(4):
         kill_while_it_hangs(signal.SIGKILL)
     found = ended(client, run, http)
     assert found.last_error is not None
     assert "worker was lost" in found.last_error.message
-    assert len(backend.requests(model)) == 2
+    assert len(backend.requests(model)) == 4
     assert texts(client, run.thread_id) == ["Hi"]
 
 

@@ -123,7 +123,7 @@ async def test_what_is_to_follow_a_statement_without_a_transaction_follows_it(se
     assert told == ["done"]
 
 
-@pytest.mark.parametrize(("held", "times"), [(0, 2), (3, 6)])
+@pytest.mark.parametrize(("held", "times"), [(0, 4), (3, 8)])
 async def test_a_run_that_takes_its_workers_with_it_is_to_blame_in_the_end(
     sessions: Sessions, database: psycopg.Connection, held: int, times: int
 ) -> None:
