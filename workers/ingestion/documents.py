@@ -18,9 +18,6 @@ from workers.ingestion.parsed import ParsedFile, Unparsable
 
 _TYPES: Final = {
     "doc": "application/msword",
-    "epub": "application/epub+zip",
-    "odt": "application/vnd.oasis.opendocument.text",
-    "rtf": "application/rtf",
     "xls": "application/vnd.ms-excel",
 }
 

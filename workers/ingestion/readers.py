@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from functools import partial
+from struct import error as StructError  # noqa: N812 - as a class is named
 from typing import Final
 from xml.etree.ElementTree import ParseError
 
@@ -15,11 +16,11 @@ Reader = Callable[[bytes], ParsedFile]
 #: What reading raises where a document is not made as its format asks.
 _BROKEN: Final = (
     *(zipfile.BadZipFile, zlib.error, ParseError, EOFError, LookupError, NotImplementedError, OSError, OverflowError),
-    *(RecursionError, RuntimeError, TypeError, ValueError),
+    *(AssertionError, AttributeError, RecursionError, RuntimeError, StructError, TypeError, ValueError),
 )
 
 
-def load(kind: str) -> Reader:
+def load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
     """The reader of documents of `kind`, of `signatures.NAMES`. It raises Unparsable.
 
     Everything that it needs is imported when this returns: it opens no file, and loads no library, while it reads.
@@ -41,6 +42,14 @@ def load(kind: str) -> Reader:
         from workers.ingestion import xlsx_reading, xml_sheets_reading  # noqa: PLC0415
 
         return partial(_guarded, kind, xlsx_reading.read if kind == "xlsx" else xml_sheets_reading.read)
+    if kind in {"epub", "odt", "rtf"}:
+        from workers.ingestion import epub_reading, odf_reading, rtf_reading  # noqa: PLC0415
+
+        return partial(_guarded, kind, {"epub": epub_reading, "odt": odf_reading, "rtf": rtf_reading}[kind].read)
+    if kind == "xls":
+        from workers.ingestion import xls_reading  # noqa: PLC0415
+
+        return partial(_guarded, kind, xls_reading.read)
     if kind == "pptx":
         from workers.ingestion import pptx_reading  # noqa: PLC0415
 

@@ -1,0 +1,95 @@
+"""What is read from RTF documents, OpenDocument texts, EPUB books and older workbooks."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ingestion import samples
+from tests.ingestion.test_parsing import read
+
+FONTS = rb"{\fonttbl{\f0\fswiss\fcharset0 Arial;}{\f1\fcharset204 Arial CYR;}{\f2\fcharset128 MS Mincho;}}"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (rb"Stra\'dfe", "Straße"),
+        (rb"{\f1 \'d1\'ee\'e2\'e0} and \f0 \'e9", "Сова and é"),
+        (rb"{\f2 \'83t\'83\'4e}", "フク"),
+        (rb"\u8364?5 \uc2\u233\'c3\'a9!", "€5 é!"),
+        (rb"\u-10179?\u-8704?", "\N{GRINNING FACE}"),
+        (rb"left\tab right\line next", "left\tright\nnext"),
+        (rb"one\page two\par three", "one\n\ntwo\n\nthree"),
+        (rb"ten\_year un\-able a\~b", "ten-year unable a b"),
+        (rb"\{x\} \\ \emdash  \lquote y\rquote", "{x} \\ — ‘y’"),
+        (rb"{\*\unknown gone}{\deleted gone}{\v gone}{\info{\title gone}}kept", "kept"),
+        (rb"{\pict\pngblip 89504e47}{\pict\bin4 }{\\x}after", "after"),
+        (rb'{\field{\*\fldinst HYPERLINK "https://x.example"}{\fldrslt our owls}}', "our owls"),
+        (rb"{\upr{\'3f}{\*\ud{\u1057?}}}", "С"),
+        (rb"Note{\footnote\pard Seen.}\par Next", "Note\n\n[Note: Seen.]\n\nNext"),
+        (rb"Said{\*\atnauthor A}{\*\annotation Really?}\par Next", "Said\n\n[Comment: Really?]\n\nNext"),
+        (rb"{\header Top\par}Body{\footer Foot\par}", "Top\n\nBody\n\nFoot"),
+        (rb"Beside{\shp{\*\shpinst{\sp{\sn x}{\sv y}}{\shptxt In a box\par}}}", "Beside\n\nIn a box"),
+        (
+            (
+                rb"Before\par\trowd\pard\intbl Owl\cell Weight\cell\row"
+                rb"\pard\intbl Barn\par owl\cell 500\cell\row\pard After"
+            ),
+            "Before\n\n| Owl | Weight |\n| Barn owl | 500 |\nAfter",
+        ),
+    ],
+)
+async def test_rtf(tmp_path: Path, content: bytes, text: str) -> None:
+    data = rb"{\rtf1\ansi\ansicpg1252\deff0" + FONTS + rb"\pard\f0 " + content + b"}"
+    assert (await read(tmp_path, "a.rtf", data)).text == text
+
+
+NOTE = (
+    "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Seen.</text:p></text:note-body>"
+    "</text:note>"
+)
+BOX = (
+    "<draw:frame xmlns:draw='urn:oasis:names:tc:opendocument:xmlns:drawing:1.0'><draw:text-box><text:p>Boxed</text:p>"
+    "</draw:text-box></draw:frame>"
+)
+LINK = "<text:a xmlns:xlink='http://www.w3.org/1999/xlink' xlink:href='https://x.example'>owls</text:a>"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("a<text:tab/>b<text:line-break/>c<text:s text:c='2'/>d", "a\tb\nc  d"),
+        ("<text:span>sp<text:span>an</text:span>ned</text:span> on", "spanned on"),
+        (f"Owl{NOTE} flies", "Owl[^1] flies\n\n[^1]: Seen."),
+        ("Owl<office:annotation><text:p>Really?</text:p></office:annotation>s", "Owls\n\n[Comment: Really?]"),
+        (f"Beside{BOX}", "Beside\n\nBoxed"),
+        (f"our {LINK}", "our owls (https://x.example)"),
+    ],
+)
+async def test_odt(tmp_path: Path, content: str, text: str) -> None:
+    assert (await read(tmp_path, "a.odt", samples.odt([content]))).text == text
+
+
+async def test_odt_headings_lists_tables_margins(tmp_path: Path) -> None:
+    table = "xmlns:table='urn:oasis:names:tc:opendocument:xmlns:table:1.0'"
+    body = (
+        "x</text:p><text:h text:outline-level='2'>Owls</text:h>"
+        "<text:list><text:list-item><text:p>one</text:p><text:list>"
+        "<text:list-item><text:p>inner</text:p></text:list-item></text:list></text:list-item></text:list>"
+        f"<table:table {table}><table:table-row><table:table-cell><text:p>a</text:p></table:table-cell>"
+        "<table:table-cell><text:p>b</text:p></table:table-cell></table:table-row></table:table>"
+        "<text:tracked-changes><text:p>deleted</text:p></text:tracked-changes><text:p>y"
+    )
+    style = "xmlns:style='urn:oasis:names:tc:opendocument:xmlns:style:1.0'"
+    text_ = "xmlns:text='urn:oasis:names:tc:opendocument:xmlns:text:1.0'"
+    margins = f"<x {style} {text_}><style:header><text:p>Top</text:p></style:header></x>"
+    data = samples.with_part(samples.odt([body]), "styles.xml", margins)
+    assert (await read(tmp_path, "a.odt", data)).text == (
+        "Top\n\nx\n\n## Owls\n\n- one\n\n  - inner\n\n| a | b |\n| --- | --- |\n\ny"
+    )
+
+
+async def test_epub_keeps_the_order_of_its_spine(tmp_path: Path) -> None:
+    data = samples.renamed(samples.epub(["One<br/>line", "Two"]), '<itemref idref="c0"/><itemref idref="c1"/>',
+                           '<itemref idref="c1"/><itemref idref="c0"/>')  # fmt: skip
+    assert (await read(tmp_path, "a.epub", data)).text == "Two\n\nOne\nline"
