@@ -220,18 +220,24 @@ def rtf(paragraphs: Sequence[str]) -> bytes:
     return ("{\\rtf1\\ansi\\deff0 {\\fonttbl{\\f0 Arial;}}\\f0 " + "\\par ".join(paragraphs) + "}").encode("ascii")
 
 
-def doc(text: str) -> bytes:
-    """A Word document as Word 97 wrote them: a compound file with the text, and a table of its one piece."""
+def doc(text: str, *, notes: str = "", comments: str = "", wide: bool = False) -> bytes:
+    """A Word document as Word 97 wrote them: a compound file with the text, and a table of its one piece.
+
+    Footnotes and comments follow the text. `wide`: in UTF-16, as Word does where it has more than Latin letters.
+    """
     start = 0x800
-    word = bytearray(start + len(text))
+    encoded = (text + notes + comments).encode("utf-16-le" if wide else "cp1252")
+    word = bytearray(start + len(encoded))
     struct.pack_into("<HHHHHH", word, 0, 0xA5EC, 0x00C1, 0, 0x0409, 0, 0x0200)  # magic, version, ..., "1Table"
     struct.pack_into("<H", word, 32, 14)
     struct.pack_into("<H", word, 62, 22)
-    struct.pack_into("<I", word, 76, len(text))
+    struct.pack_into("<III", word, 76, len(text), len(notes), 0)
+    struct.pack_into("<I", word, 92, len(comments))
     struct.pack_into("<H", word, 152, 0x5D)
-    piece = struct.pack("<IIHIH", 0, len(text), 0, start * 2 | 0x40000000, 0)
+    count = len(text + notes + comments)
+    piece = struct.pack("<IIHIH", 0, count, 0, start if wide else start * 2 | 0x40000000, 0)
     struct.pack_into("<II", word, 0x1A2, 0, 5 + len(piece))
-    word[start:] = text.encode("cp1252")
+    word[start:] = encoded
     return compound_file({"1Table": b"\x02" + struct.pack("<I", len(piece)) + piece, "WordDocument": bytes(word)})
 
 

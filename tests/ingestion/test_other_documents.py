@@ -1,11 +1,11 @@
-"""What is read from RTF documents, OpenDocument texts, EPUB books and older workbooks."""
+"""What is read from RTF documents, OpenDocument texts, EPUB books and older Word documents."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.ingestion import samples
-from tests.ingestion.test_parsing import read
+from tests.ingestion.test_parsing import read, refusal
 
 FONTS = rb"{\fonttbl{\f0\fswiss\fcharset0 Arial;}{\f1\fcharset204 Arial CYR;}{\f2\fcharset128 MS Mincho;}}"
 
@@ -93,3 +93,22 @@ async def test_epub_keeps_the_order_of_its_spine(tmp_path: Path) -> None:
     data = samples.renamed(samples.epub(["One<br/>line", "Two"]), '<itemref idref="c0"/><itemref idref="c1"/>',
                            '<itemref idref="c1"/><itemref idref="c0"/>')  # fmt: skip
     assert (await read(tmp_path, "a.epub", data)).text == "Two\n\nOne\nline"
+
+
+@pytest.mark.parametrize("wide", [False, True])
+async def test_older_word_documents(tmp_path: Path, wide: bool) -> None:
+    text = (
+        "left\tright\x0bnext\x0cten\x1eyear un\x1fable\rsee \x13 HYPERLINK \x13 PAGE \x147\x15 \x14our page\x15!\r"
+        "Owl\x07500 \x80\x07\x07".replace("\x80", "€")
+    )
+    data = samples.doc(text, notes="\x02Seen in 1999.\r", comments="\x05Really?\r", wide=wide)
+    assert (await read(tmp_path, "a.doc", data)).text == (
+        "left\tright\nnext\n\nten-year unable\n\nsee our page!\n\nOwl | 500 €\n\nSeen in 1999.\n\n[Comment: Really?]"
+    )
+
+
+async def test_an_older_word_document_that_is_protected(tmp_path: Path) -> None:
+    data = samples.doc("x" * 100)
+    place = data.index(b"\xec\xa5\xc1\x00") + 10
+    data = data[:place] + b"\0\x03" + data[place + 2 :]
+    assert "protected by a password" in (await refusal(tmp_path, "a.doc", data)).message

@@ -16,7 +16,7 @@ Reader = Callable[[bytes], ParsedFile]
 #: What reading raises where a document is not made as its format asks.
 _BROKEN: Final = (
     *(zipfile.BadZipFile, zlib.error, ParseError, EOFError, LookupError, NotImplementedError, OSError, OverflowError),
-    *(AssertionError, AttributeError, RecursionError, RuntimeError, StructError, TypeError, ValueError),
+    *(RecursionError, RuntimeError, StructError, TypeError, ValueError),
 )
 
 
@@ -50,13 +50,13 @@ def load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
         from workers.ingestion import xls_reading  # noqa: PLC0415
 
         return partial(_guarded, kind, xls_reading.read)
-    if kind == "pptx":
-        from workers.ingestion import pptx_reading  # noqa: PLC0415
+    if kind == "doc":
+        from workers.ingestion import doc_reading  # noqa: PLC0415
 
-        return partial(_guarded, kind, pptx_reading.read)
-    from workers.ingestion import documents  # noqa: PLC0415
+        return partial(_guarded, kind, doc_reading.read)
+    from workers.ingestion import pptx_reading  # noqa: PLC0415
 
-    return partial(_guarded, kind, partial(documents.read, kind=kind))
+    return partial(_guarded, kind, pptx_reading.read)
 
 
 def _guarded(kind: str, read: Reader, data: bytes) -> ParsedFile:

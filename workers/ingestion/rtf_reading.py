@@ -161,6 +161,7 @@ class _Reader:
     margins: dict[str, list[str]] = field(default_factory=lambda: {"header": [], "footer": []})
     cells: list[str] = field(default_factory=list)
     cell_start: int = 0
+    in_table: bool = False
     bytes_: bytearray = field(default_factory=bytearray)
     to_skip: int = 0
     starred: bool = False

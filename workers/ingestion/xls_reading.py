@@ -15,6 +15,8 @@ def read(data: bytes) -> ParsedFile:
         book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), formatting_info=True)
     except xlrd.XLRDError as error:
         raise (signatures.protected() if "encrypted" in str(error) else signatures.damaged("xls")) from error
+    except (AssertionError, AttributeError) as error:  # what broken records make of xlrd
+        raise signatures.damaged("xls") from error
     return sheets.together(_sheet(book, sheet) for sheet in book.sheets())
 
 
@@ -43,5 +45,5 @@ def _format(book: xlrd.book.Book, cell: xlrd.sheet.Cell) -> str:
         return number_formats.GENERAL
     key = book.xf_list[cell.xf_index].format_key
     if key in number_formats.BUILT_IN:  # which the file may repeat in the words of its country
-        return number_formats.BUILT_IN[int(key)]
+        return str(number_formats.BUILT_IN[key])
     return str(book.format_map[key].format_str) if key in book.format_map else number_formats.GENERAL
