@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 import zmq.asyncio
 
 from app.settings import SandboxSettings
@@ -16,6 +17,8 @@ from sandbox.launchers.base import Launcher
 from sandbox.limits import Limits
 from sandbox.sessions import Sessions
 from sandbox.watch import Watch
+
+_log = structlog.get_logger()
 
 #: Each kernel has three connections, each with a monitor of its own.
 _SOCKETS_OF_A_KERNEL = 9
@@ -39,6 +42,7 @@ class Host:
             "executions": sum(session.executions for session in sessions),
             "max_sessions": self.settings.sandbox_max_sessions,
             "warm": len(self.sessions.warm),
+            "held": dict(self.launcher.held()),
         }
 
 
@@ -53,8 +57,11 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
             kernels = settings.sandbox_max_sessions + settings.sandbox_warm
             context.set(zmq.MAX_SOCKETS, max(1023, 2 * kernels * _SOCKETS_OF_A_KERNEL))
             await launcher.prepare()
+            _log.info("sandbox ready", launcher=launcher.name, **{f"held_{k}": v for k, v in launcher.held().items()})
             sessions = Sessions(settings, folder, Workshop(launcher, context, settings.sandbox_start_seconds))
-            watching = asyncio.create_task(Watch(sessions, folder, limits).keep(), name="watch")
+            watching = asyncio.create_task(
+                Watch(sessions, folder, limits, is_limited=launcher.is_limited).keep(), name="watch"
+            )
             sessions.start()
             try:
                 yield Host(settings, launcher, sessions)

@@ -1,13 +1,43 @@
-"""What the processes of a sandbox use, seen from outside: those of one namespace of processes."""
+"""What the processes of a sandbox use, seen from outside: those of one namespace of processes.
+
+Code decides how much there is to look at, so each look has a budget of processor time. What is cheap is looked at first
+(`load`); what is not, only where that says that there is a reason (`shared_load`), or by itself (`hidden_bytes`).
+"""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox import folder as inside
+
 _PROC: Final = Path("/proc")
 _DELETED: Final = " (deleted)"
+#: Where what lies there lies in memory.
+_IN_MEMORY: Final = ("tmp", "dev/shm", inside.HOME.lstrip("/"))
+#: What the kernel of Linux keeps for a file in memory that is empty: its inode, a long name, a link's target.
+_INODE_BYTES: Final = 1536
+#: The kernel's own sockets, which hold next to nothing.
+_OWN_SOCKETS: Final = 96
+_WMEM_DEFAULT: Final = 212_992
+
+
+class TooMuchToSee(Exception):
+    """The budget was used up before all was seen."""
+
+
+class Budget:
+    """Processor time of this thread; `spend` raises TooMuchToSee once it is used up."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.thread_time() + seconds
+
+    def spend(self) -> None:
+        """Has to be called with every step."""
+        if time.thread_time() > self._until:
+            raise TooMuchToSee
 
 
 @dataclass(frozen=True)
@@ -16,8 +46,6 @@ class Load:
 
     processes: int
     memory_bytes: int
-    hidden_bytes: int
-    """Of files that have been removed, and are still open."""
 
 
 def by_namespace(wanted: set[int]) -> dict[int, list[int]]:
@@ -35,21 +63,63 @@ def by_namespace(wanted: set[int]) -> dict[int, list[int]]:
     return found
 
 
-def load(pids: list[int], most_memory: int, folder: Path) -> Load:
-    """What these processes use; `folder` is the one in which their removed files count."""
-    # A page that several have is counted for each here, and only where that is too much for its share.
-    memory = sum(_resident(pid) for pid in pids)
-    if memory > most_memory:
-        memory = sum(_proportional(pid) for pid in pids)
-    return Load(len(pids), memory, _hidden(pids, folder))
+def load(pids: list[int], most_processes: int) -> Load:
+    """What these processes use at most: a page that several have is counted for each.
+
+    Of more than `most_processes` nothing but their number is looked at.
+    """
+    if not pids or len(pids) > most_processes:
+        return Load(len(pids), 0)
+    own = sum(_sum_of(pid, "status", ("RssAnon:", "RssShmem:", "VmPTE:", "VmSwap:")) for pid in pids)
+    return Load(len(pids), own + _common(pids))
 
 
-def _resident(pid: int) -> int:
-    return _sum_of(pid, "status", ("RssAnon:", "RssShmem:"))
+def shared_load(pids: list[int], budget: Budget) -> Load:
+    """What these processes use, a page that several have being counted once. Raises TooMuchToSee."""
+    own = 0
+    for pid in pids:
+        budget.spend()
+        own += _sum_of(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:", "SwapPss:"))
+        own += _sum_of(pid, "status", ("VmPTE:",))
+    return Load(len(pids), own + _common(pids))
 
 
-def _proportional(pid: int) -> int:
-    return _sum_of(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:", "SwapPss:"))
+def hidden_bytes(pids: list[int], folder: Path, budget: Budget) -> int:
+    """What removed files take up that are still open, on the disk that `folder` lies on. Raises TooMuchToSee."""
+    device = folder.stat().st_dev
+    sizes: dict[int, int] = {}
+    for info in (info for pid in pids for info in _removed_files(pid, budget)):
+        if info.st_dev == device:
+            sizes[info.st_ino] = info.st_blocks * 512
+    return sum(sizes.values())
+
+
+def _common(pids: list[int]) -> int:
+    """What belongs to no process but to all: files in memory, and buffers of sockets."""
+    # Each sees the same; one may just have ended, or have left the folders behind by a chroot that it may not make.
+    for pid in pids:
+        try:
+            return _files_in_memory(pid) + _socket_buffers(pid)
+        except (OSError, ValueError, IndexError):
+            continue
+    return 0
+
+
+def _files_in_memory(pid: int) -> int:
+    total = 0
+    for name in _IN_MEMORY:
+        found = os.statvfs(_PROC / str(pid) / "root" / name)
+        total += (found.f_blocks - found.f_bfree) * found.f_frsize
+        total += (found.f_files - found.f_ffree) * _INODE_BYTES
+    return total
+
+
+def _socket_buffers(pid: int) -> int:
+    """The most that its sockets can hold: nothing tells how much it is."""
+    first = (_PROC / str(pid) / "net" / "sockstat").read_text().splitlines()[0]
+    sockets = int(first.split()[2])
+    # A sender may double it (socket(7), SO_SNDBUF).
+    return max(0, sockets - _OWN_SOCKETS) * 2 * _WMEM_DEFAULT
 
 
 def _sum_of(pid: int, name: str, fields: tuple[str, ...]) -> int:
@@ -60,24 +130,17 @@ def _sum_of(pid: int, name: str, fields: tuple[str, ...]) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(fields))
 
 
-def _hidden(pids: list[int], folder: Path) -> int:
-    device = folder.stat().st_dev
-    sizes: dict[int, int] = {}
-    for info in (info for pid in pids for info in _removed_files(pid)):
-        if info.st_dev == device:
-            sizes[info.st_ino] = info.st_blocks * 512
-    return sum(sizes.values())
-
-
-def _removed_files(pid: int) -> Iterator[os.stat_result]:
+def _removed_files(pid: int, budget: Budget) -> Iterator[os.stat_result]:
     for kind in ("fd", "map_files"):
         try:
-            entries = list(os.scandir(f"/proc/{pid}/{kind}"))
+            entries = os.scandir(f"/proc/{pid}/{kind}")
         except OSError:
             continue
-        for entry in entries:
-            try:
-                if str(Path(entry).readlink()).endswith(_DELETED):
-                    yield Path(entry).stat()
-            except OSError:
-                continue
+        with entries:
+            for entry in entries:
+                budget.spend()
+                try:
+                    if str(Path(entry).readlink()).endswith(_DELETED):
+                        yield Path(entry).stat()
+                except OSError:
+                    continue

@@ -6,16 +6,20 @@ what it can get hold of between two looks.
 
 import asyncio
 import os
-from typing import Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from sandbox import processes
 from sandbox.host_folder import HostFolder
 from sandbox.limits import Limits, megabytes
-from sandbox.processes import Load
+from sandbox.processes import Budget, Load, TooMuchToSee
 from sandbox.session import Session
 from sandbox.sessions import Sessions
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -24,56 +28,102 @@ _ROUND_SECONDS: Final = 0.5
 _IDLE_ROUNDS: Final = 20
 #: Of the disk that the files lie on; where less is left, whoever is at work is ended.
 _FREE_BYTES: Final = 256 * 2**20
+#: Of processor time, for one closer look at one session.
+_CLOSER_SECONDS: Final = 1.0
+#: Looks at several sessions at once; one that has much to look at keeps none of the others waiting.
+_LOOKERS: Final = 4
+_UNSEEN: Final = "was killed: it had more processes, mappings and open files than can be looked at"
 
 
 class Watch:
     """`keep` watching until cancelled."""
 
-    def __init__(self, sessions: Sessions, folder: HostFolder, limits: Limits) -> None:
+    def __init__(self, sessions: Sessions, folder: HostFolder, limits: Limits, *, is_limited: bool) -> None:
+        """`is_limited`: memory and processes are held by the launcher, and are not looked at."""
         self._sessions = sessions
         self._folder = folder
         self._limits = limits
+        self._is_limited = is_limited
         self._round = 0
+        self._closer: dict[str, asyncio.Task[None]] = {}
+        self._lookers = ThreadPoolExecutor(_LOOKERS, "watch")
 
     async def keep(self) -> None:
         """Never returns; what goes wrong in one look is told, and the next is taken."""
-        while True:
-            await asyncio.sleep(_ROUND_SECONDS)
-            try:
-                await self.look()
-            except Exception:  # noqa: BLE001 - the next look may well succeed
-                _log.exception("the watch over the sessions failed")
-            self._round += 1
+        try:
+            while True:
+                await asyncio.sleep(_ROUND_SECONDS)
+                try:
+                    await self.look()
+                except Exception:  # noqa: BLE001 - the next look may well succeed
+                    _log.exception("the watch over the sessions failed")
+                self._round += 1
+        finally:
+            for task in self._closer.values():
+                task.cancel()
+            await asyncio.gather(*self._closer.values(), return_exceptions=True)
+            self._lookers.shutdown(wait=False, cancel_futures=True)
 
     async def look(self) -> None:
-        """Looks at all sessions once."""
+        """Looks at all sessions once: at what is cheap to see, and has what is not looked at beside that."""
         sessions = self._sessions.all
-        loads = await asyncio.to_thread(self._loads, sessions)
+        seen = await asyncio.to_thread(self._see, sessions)
         for session in sessions:
-            if (load := loads.get(session.id)) and (reason := self._too_much(load)):
-                _log.info("a kernel was killed", session=session.id, reason=reason)
-                await session.kernel.kill(reason)
-            elif session.is_busy or self._round % _IDLE_ROUNDS == 0:
-                await self._look_at_files(session, load.hidden_bytes if load else 0)
+            is_due = session.is_busy or self._round % _IDLE_ROUNDS == 0
+            pids, load = seen.get(session.id, ([], None))
+            if is_due or (load is not None and self._too_much(load)):
+                self._look_closer(session, pids, load)
         await self._look_at_disk()
 
-    def _loads(self, sessions: list[Session]) -> dict[str, Load]:
+    def _see(self, sessions: list[Session]) -> dict[str, tuple[list[int], Load]]:
         namespaces = {session.id: session.kernel.pid_namespace for session in sessions}
         found = processes.by_namespace({namespace for namespace in namespaces.values() if namespace is not None})
+        # The two processes that bubblewrap adds are not the code's.
+        most = self._limits.processes + 2
         return {
-            session_id: processes.load(found[namespace], self._limits.memory_bytes, self._folder.sessions)
+            session_id: (found[namespace], processes.load(found[namespace], most))
             for session_id, namespace in namespaces.items()
             if namespace is not None
         }
 
     def _too_much(self, load: Load) -> str | None:
+        if self._is_limited:
+            return None
         limits = self._limits
         if load.memory_bytes > limits.memory_bytes:
             return f"was killed: it used more than {megabytes(limits.memory_bytes)} of memory"
-        # The two processes that bubblewrap adds are not the code's.
         if load.processes > limits.processes + 2:
             return f"was killed: it had more than {limits.processes} processes"
         return None
+
+    def _look_closer(self, session: Session, pids: list[int], load: Load | None) -> None:
+        """Begins a closer look at a session, unless one is under way."""
+        if session.id not in self._closer:
+            task = asyncio.create_task(self._closer_look(session, pids, load), name="closer look")
+            self._closer[session.id] = task
+            task.add_done_callback(lambda _: self._closer.pop(session.id))
+
+    async def _closer_look(self, session: Session, pids: list[int], load: Load | None) -> None:
+        kernel = session.kernel
+        try:
+            if load is not None and self._too_much(load) and load.processes <= self._limits.processes + 2:
+                load = await self._look_at(processes.shared_load, pids)
+            reason = self._too_much(load) if load is not None else None
+            hidden = 0 if reason else await self._look_at(processes.hidden_bytes, pids, self._folder.sessions)
+        except TooMuchToSee:
+            reason, hidden = _UNSEEN, 0
+        except Exception:  # noqa: BLE001 - the next look may well succeed
+            _log.exception("a closer look failed", session=session.id)
+            return
+        if reason:
+            _log.info("a kernel was killed", session=session.id, reason=reason)
+            await kernel.kill(reason)
+        else:
+            await self._look_at_files(session, hidden)
+
+    async def _look_at(self, look: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._lookers, lambda: look(*arguments, Budget(_CLOSER_SECONDS)))
 
     async def _look_at_files(self, session: Session, hidden: int) -> None:
         used = await session.files.usage()

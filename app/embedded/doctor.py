@@ -187,9 +187,11 @@ async def _embeddings(settings: Settings) -> str:
 async def _sandbox(settings: Settings) -> str:
     if settings.sandbox_url is None:
         return "none: LOCUM_SANDBOX_URL is not set, and code_interpreter is refused"
-    if problem := await sandbox_host.probe(settings):
+    problem, held = await sandbox_host.ask(settings)
+    if problem:
         raise Wrong(problem)
-    return settings.sandbox_url
+    lines = ", ".join(f"{what}: {by}" for what, by in held.items())
+    return f"{settings.sandbox_url}; what holds code: {lines}" if lines else str(settings.sandbox_url)
 
 
 async def _backend(settings: Settings, name: str) -> str:

@@ -1,5 +1,5 @@
-"""A filter of system calls for this process and all it starts: those that code in a sandbox has no use for, and that
-have let others out of theirs, are refused. The standard library alone; it runs inside, before the kernel.
+"""A filter of system calls for this process and all it starts: those of calls.py are let through, no others. The
+standard library alone; it runs inside, before the kernel.
 
 The filter is classic BPF over `struct seccomp_data` (seccomp(2)): a chain of comparisons, built here.
 """
@@ -9,6 +9,8 @@ import errno
 import platform
 import struct
 from collections.abc import Iterable
+
+import calls
 
 _NR, _ARCH, _FIRST_ARGUMENT, _THIRD_ARGUMENT = 0, 4, 16, 32
 
@@ -38,73 +40,6 @@ _UNKNOWN = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
-_REFUSED = {
-    "acct": (163, 89),
-    "add_key": (248, 217),
-    "adjtimex": (159, 171),
-    "bpf": (321, 280),
-    "chroot": (161, 51),
-    "clock_adjtime": (305, 266),
-    "clock_settime": (227, 112),
-    "create_module": (174, -1),
-    "delete_module": (176, 106),
-    "fanotify_init": (300, 262),
-    "finit_module": (313, 273),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fsopen": (430, 430),
-    "fspick": (433, 433),
-    "get_kernel_syms": (177, -1),
-    "init_module": (175, 105),
-    "ioperm": (173, -1),
-    "iopl": (172, -1),
-    "kcmp": (312, 272),
-    "kexec_file_load": (320, 294),
-    "kexec_load": (246, 104),
-    "keyctl": (250, 219),
-    "lookup_dcookie": (212, 18),
-    "lsm_set_self_attr": (460, 460),
-    "mbind": (237, 235),
-    "migrate_pages": (256, 238),
-    "modify_ldt": (154, -1),
-    "mount": (165, 40),
-    "mount_setattr": (442, 442),
-    "move_mount": (429, 429),
-    "move_pages": (279, 239),
-    "name_to_handle_at": (303, 264),
-    "nfsservctl": (180, 42),
-    "open_by_handle_at": (304, 265),
-    "open_tree": (428, 428),
-    "perf_event_open": (298, 241),
-    "personality": (135, 92),
-    "pidfd_getfd": (438, 438),
-    "pivot_root": (155, 41),
-    "process_madvise": (440, 440),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "ptrace": (101, 117),
-    "query_module": (178, -1),
-    "quotactl": (179, 60),
-    "quotactl_fd": (443, 443),
-    "reboot": (169, 142),
-    "request_key": (249, 218),
-    "setdomainname": (171, 162),
-    "sethostname": (170, 161),
-    "setns": (308, 268),
-    "settimeofday": (164, 170),
-    "swapoff": (168, 225),
-    "swapon": (167, 224),
-    "sysfs": (139, -1),
-    "syslog": (103, 116),
-    "umount2": (166, 39),
-    "unshare": (272, 97),
-    "uselib": (134, -1),
-    "userfaultfd": (323, 282),
-    "ustat": (136, -1),
-    "vhangup": (153, 58),
-    "vm86": (-1, -1),
-    "vmsplice": (278, 75),
-}
 
 
 def install() -> bool:
@@ -123,8 +58,6 @@ def install() -> bool:
 def program(machine: str) -> bytes:
     """The filter for `x86_64` or `aarch64`, as an array of `struct sock_filter`."""
     arch, column = _ARCHES[machine]
-    unknown = [numbers[column] for numbers in _UNKNOWN.values()]
-    refused = [numbers[column] for numbers in _REFUSED.values() if numbers[column] >= 0]
     lines = [
         _line(_LOAD, _ARCH),
         # Calls of another architecture, such as 32-bit ones, have other numbers.
@@ -134,15 +67,27 @@ def program(machine: str) -> bytes:
     ]
     if machine == "x86_64":
         lines += [_line(_JUMP_GREATER_EQUAL, _X32, otherwise=1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
-    lines += _refuse(unknown, errno.ENOSYS)
-    lines += _refuse(refused, errno.EPERM)
-    lines += [
-        _line(_JUMP_EQUAL, _CLONE[column], otherwise=4),
+    lines += _clone(_CLONE[column])
+    lines += _socket(_SOCKET[column])
+    lines += _refuse([numbers[column] for numbers in _UNKNOWN.values()], errno.ENOSYS)
+    lines += [_line(_JUMP_GREATER_EQUAL, calls.NEWEST + 1, otherwise=1), _line(_RETURN, _ERRNO | errno.ENOSYS)]
+    lines += _allow(calls.allowed(column))
+    return b"".join([*lines, _line(_RETURN, _ERRNO | errno.EPERM)])
+
+
+def _clone(number: int) -> list[bytes]:
+    return [
+        _line(_JUMP_EQUAL, number, otherwise=4),
         _line(_LOAD, _FIRST_ARGUMENT),
         _line(_JUMP_BITS, _NEW_NAMESPACES, otherwise=1),
         _line(_RETURN, _ERRNO | errno.EPERM),
         _line(_RETURN, _ALLOW),
-        _line(_JUMP_EQUAL, _SOCKET[column], otherwise=len(_FAMILIES) + 5),
+    ]
+
+
+def _socket(number: int) -> list[bytes]:
+    return [
+        _line(_JUMP_EQUAL, number, otherwise=len(_FAMILIES) + 6),
         _line(_LOAD, _FIRST_ARGUMENT),
         *(_line(_JUMP_EQUAL, family, then=len(_FAMILIES) - place + 3) for place, family in enumerate(_FAMILIES)),
         _line(_JUMP_EQUAL, _NETLINK, otherwise=2),
@@ -151,7 +96,20 @@ def program(machine: str) -> bytes:
         _line(_RETURN, _ERRNO | errno.EAFNOSUPPORT),
         _line(_RETURN, _ALLOW),
     ]
-    return b"".join(lines)
+
+
+def _allow(numbers: set[int]) -> list[bytes]:
+    """Lets the numbers through, range by range: most calls stand beside others that are allowed."""
+    lines = []
+    firsts = sorted(number for number in numbers if number - 1 not in numbers)
+    lasts = sorted(number for number in numbers if number + 1 not in numbers)
+    for first, last in zip(firsts, lasts, strict=True):
+        lines += [
+            _line(_JUMP_GREATER_EQUAL, first, otherwise=2),
+            _line(_JUMP_GREATER_EQUAL, last + 1, then=1),
+            _line(_RETURN, _ALLOW),
+        ]
+    return lines
 
 
 def _refuse(numbers: Iterable[int], error: int) -> list[bytes]:

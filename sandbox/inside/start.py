@@ -25,12 +25,15 @@ _PR_SET_PDEATHSIG = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 #: Below everything else on the machine, so that the host answers however busy the code is.
 _NICE = 10
+_OOM_SCORE = 500
 
 
 def main() -> None:
     """Becomes the kernel, or its guardian where `guard` is set."""
     start: dict[str, Any] = json.loads((_HERE / "start.json").read_text())
     os.umask(0o077)
+    # To be killed before all else where the machine has no memory left. Who has changed accounts may not write it.
+    Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
     _limit(start["limits"])
     if start["become"] is not None:
         _become(start["become"])

@@ -17,7 +17,9 @@ _THREADS: Final = str(min(4, os.cpu_count() or 1))
 
 #: Beyond the memory of a session, for what is mapped but hardly touched: stacks of threads, buffers of libraries.
 _DATA_SLACK: Final = 256 * 2**20
-_OPEN_FILES: Final = 4096
+_OPEN_FILES: Final = 1024
+#: Timers of processes count as such, too.
+_PENDING_SIGNALS: Final = 1024
 
 #: All that a kernel has of an environment.
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -59,8 +61,15 @@ class Launcher(Protocol):
 
     name: str
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether memory and processes of a session are limited from without, and need no watch."""
+
     async def prepare(self) -> None:
         """Makes sure that kernels can be launched, and ends those that an earlier host has left."""
+
+    def held(self) -> Mapping[str, str]:
+        """What holds a session to each of its limits here, in words, once it is prepared."""
 
     def account(self) -> "Account":
         """Whom a new session's code runs as."""
@@ -103,6 +112,7 @@ def start_options(limits: Limits, *, become: int | None, guard: bool, count_proc
         "RLIMIT_FSIZE": limits.file_bytes,
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_SIGPENDING": _PENDING_SIGNALS,
     }
     if count_processes:
         resources["RLIMIT_NPROC"] = limits.processes

@@ -15,16 +15,22 @@ import signal
 import stat
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from app.settings import SandboxSettings
 from sandbox import folder as inside
+from sandbox.cgroups import Cgroup, Cgroups
 from sandbox.environment import Environment
 from sandbox.errors import CannotLaunch, KernelFailed
 from sandbox.folder import SessionFolder
 from sandbox.launchers.base import COMMAND, ENVIRONMENT, Account, Accounts, describe, start_options
 from sandbox.limits import Limits
+
+_log = structlog.get_logger()
 
 #: Inside a namespace of users. Outside it is whoever runs the host.
 _MAPPED_UID: Final = 1000
@@ -39,6 +45,8 @@ _MACHINE_WIDE: Final = (
         for name in ("sched_debug", "slabinfo", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo")
     ),
 )
+#: The architectures that inside/seccomp.py has a filter for.
+_FILTERED: Final = ("x86_64", "aarch64")
 _KILL_SECONDS: Final = 10
 _STDERR_KEPT: Final = 4096
 _CLOSED: Final = (
@@ -66,6 +74,7 @@ class BubblewrapLauncher:
         self._bwrap = ""
         self._system: list[str] = []
         self._maps_users = os.geteuid() != 0
+        self._groups: Cgroups | None = None
 
     async def prepare(self) -> None:
         """Raises CannotLaunch where there is no bwrap, no environment, or no right to make namespaces.
@@ -78,6 +87,25 @@ class BubblewrapLauncher:
         problem = await self._try()
         if problem is not None:
             raise CannotLaunch((_CLOSED if self._maps_users else _NO_RIGHTS).format(reason=problem))
+        self._groups, problem = await asyncio.to_thread(Cgroups.find, self._limits)
+        if self._groups is None:
+            _log.warning("no control groups: memory is watched, not limited", reason=problem)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there are control groups for both."""
+        return self._groups is not None and {"memory", "pids"} <= self._groups.controllers
+
+    def held(self) -> Mapping[str, str]:
+        """What holds a session to its limits here."""
+        controllers = self._groups.controllers if self._groups else set()
+        looks = "by looks, twice a second"
+        return {
+            "memory": "control group" if "memory" in controllers else looks,
+            "processes": "control group" if "pids" in controllers else f"rlimit, and {looks}",
+            "cpu": "control group" if "cpu" in controllers else "priority",
+            "system calls": "seccomp" if platform.machine() in _FILTERED else "not held",
+        }
 
     def account(self) -> Account:
         """An account of its own for each session, if we are root."""
@@ -90,11 +118,12 @@ class BubblewrapLauncher:
         count = not self._maps_users or _kernel_version() >= (5, 14)
         options = start_options(self._limits, become=become, guard=False, count_processes=count)
         await asyncio.to_thread(folder.prepare_kernel, options)
+        group = self._group()
         reading, writing = os.pipe()
         try:
-            command = [self._bwrap, *self._isolation(), "--info-fd", str(writing), *self._mounts(folder)]
+            command = [*group.joining(), self._bwrap, *self._isolation(), "--info-fd", str(writing)]
             process = await asyncio.create_subprocess_exec(
-                *[*command, "--", *COMMAND],
+                *[*command, *self._mounts(folder), "--", *COMMAND],
                 stdin=DEVNULL,
                 stdout=DEVNULL,
                 stderr=PIPE,
@@ -103,10 +132,18 @@ class BubblewrapLauncher:
             )
         except BaseException:
             os.close(reading)
+            await asyncio.shield(group.remove())
             raise
         finally:
             os.close(writing)
-        return await BubblewrapKernel.of(process, reading)
+        return await BubblewrapKernel.of(process, reading, group)
+
+    def _group(self) -> Cgroup:
+        """A control group for a kernel; one of nothing where there can be none. Raises KernelFailed."""
+        try:
+            return self._groups.make() if self._groups is not None else Cgroup(())
+        except OSError as error:
+            raise KernelFailed(f"No control group can be made: {error}") from None
 
     async def close(self) -> None:
         """There is nothing to let go of."""
@@ -159,23 +196,27 @@ class BubblewrapLauncher:
 class BubblewrapKernel:
     """What one bwrap has started."""
 
-    def __init__(self, process: Process, first: int, pid_namespace: int, words: asyncio.Task[bytes]) -> None:
+    def __init__(
+        self, process: Process, first: int, pid_namespace: int, words: asyncio.Task[bytes], group: Cgroup
+    ) -> None:
         self._process = process
+        self._group = group
         self._first = first
         self._words = words
         self.pid_namespace: int | None = pid_namespace
 
     @classmethod
-    async def of(cls, process: Process, info: int) -> "BubblewrapKernel":
+    async def of(cls, process: Process, info: int, group: Cgroup) -> "BubblewrapKernel":
         """The kernel of a bwrap that has just been started and tells of itself on `info`. Raises KernelFailed."""
         words = asyncio.create_task(_last_words(process.stderr))
         text = await asyncio.to_thread(_read_all, info)
         try:
             about = json.loads(text)
-            return cls(process, about["child-pid"], about["pid-namespace"], words)
+            return cls(process, about["child-pid"], about["pid-namespace"], words, group)
         except (ValueError, KeyError):
             status = await process.wait()
             said = (await words).decode(errors="replace").strip()
+            await group.remove()
             raise KernelFailed(f"bwrap ended with status {status}: {said}") from None
 
     async def wait(self) -> str:
@@ -184,7 +225,12 @@ class BubblewrapKernel:
         # A process that is in no hurry to die may hold the other end.
         await asyncio.wait({self._words}, timeout=1)
         self._words.cancel()
-        reason = describe(status if status >= 0 else 128 - status)
+        status = status if status >= 0 else 128 - status
+        # What is killed first may be another process, on whose end the kernel ended by itself.
+        if status and await asyncio.to_thread(self._group.was_out_of_memory):
+            status = 128 + signal.SIGKILL
+        await self._group.remove()
+        reason = describe(status)
         last = _last_line(self._words)
         return f"{reason}: {last}" if status and last else reason
 

@@ -6,6 +6,7 @@ The engine is spoken to over its HTTP API. It must see the sessions' folders und
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -61,6 +62,16 @@ class DockerLauncher:
         runtimes = await self._engine.runtimes()
         if runtime is not None and runtime not in runtimes:
             raise CannotLaunch(f"The Docker engine has no runtime {runtime}; it has {', '.join(sorted(runtimes))}.")
+
+    @property
+    def is_limited(self) -> bool:
+        """Docker limits all of it."""
+        return True
+
+    def held(self) -> Mapping[str, str]:
+        """What holds a session to its limits here."""
+        group = "control group, by Docker"
+        return {"memory": group, "processes": group, "cpu": group, "system calls": "seccomp, Docker's and ours"}
 
     def account(self) -> Account:
         """An account of its own for each session, if we are root; else ours, so that its files are ours to remove."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -31,7 +32,7 @@ LIMITS = {
     "file_bytes": 32 * 2**20,
     "disk_bytes": 64 * 2**20,
     "files": 12_000,
-    "execution_seconds": 20,
+    "execution_seconds": 40,
     "grace_seconds": 1,
     "output_bytes": 100_000,
 }
@@ -47,7 +48,7 @@ class Host:
     log: Path
     process: "subprocess.Popen[bytes]"
 
-    def stats(self) -> dict[str, object]:
+    def stats(self) -> dict[str, Any]:
         answer = httpx2.get(f"{self.url}/stats", headers={"Authorization": f"Bearer {self.token}"})
         return dict(answer.raise_for_status().json())
 

@@ -200,6 +200,15 @@ async def test_dangerous_calls_are_refused(session: SandboxSession) -> None:
         "init_module": "syscall(175, 105, 0, 0, b'')",
         "kexec_load": "syscall(246, 104, 0, 0, 0, 0)",
         "reboot": "syscall(169, 142, 0xfee1dead, 672274793, 0, 0)",
+        "memfd_create": "syscall(319, 279, b'x', 0)",
+        "shmget": "syscall(29, 194, 0, 4096, 0o1600)",
+        "msgget": "syscall(68, 186, 0, 0o1600)",
+        "semget": "syscall(64, 190, 0, 1, 0o1600)",
+        "mq_open": "syscall(240, 180, b'/x', 0o102, 0o600, 0)",
+        "io_setup": "syscall(206, 0, 1000, ctypes.create_string_buffer(8))",
+        "inotify_init1": "syscall(294, 26, 0)",
+        "personality": "syscall(135, 92, 0x0040000)",
+        "quotactl": "syscall(179, 60, 0, 0, 0, 0)",
         "open_by_handle_at": "syscall(304, 265, -1, ctypes.create_string_buffer(16), 0)",
     }
     tried = "\n".join(f"print({name!r}, *{call})" for name, call in calls.items())
@@ -276,6 +285,107 @@ def _memory_was_held(ran: Ran) -> None:
         assert "memory" in ran.message
     else:
         assert any("Memory" in name for name in names)
+
+
+#: Ways to hold memory that is no process's own, each to 700 MB, which is more than a session may have.
+_HOLDERS = {
+    "memfd": """
+libc.memfd_create.argtypes = [ctypes.c_char_p, ctypes.c_uint]
+for _ in range(70):
+    fd = libc.memfd_create(b"x", 0)
+    if fd < 0: break
+    os.write(fd, bytes(10_000_000))
+    tell(10)
+""",
+    "shmget": """
+libc.shmat.restype = ctypes.c_void_p
+libc.shmdt.argtypes = [ctypes.c_void_p]
+for _ in range(70):
+    id = libc.shmget(0, ctypes.c_size_t(10_000_000), 0o1600)
+    if id < 0: break
+    at = libc.shmat(id, None, 0)
+    ctypes.memset(at, 1, 10_000_000)
+    libc.shmdt(at)
+    tell(10)
+""",
+    "sockets": """
+import socket
+for _ in range(6):
+    if os.fork() == 0:
+        held = []
+        try:
+            for number in range(250):
+                pair = socket.socketpair()
+                held.append(pair)
+                for one in pair:
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20)
+                    one.setblocking(False)
+                    try:
+                        while True: one.send(bytes(100_000))
+                    except BlockingIOError:
+                        pass
+        finally:
+            time.sleep(25)
+            os._exit(0)
+time.sleep(25)
+""",
+    "inodes": """
+for part in range(3):
+    if os.fork() == 0:
+        try:
+            for number in range(135_000):
+                os.symlink("x" * 100, f"/tmp/{part}{number:0200}")
+        finally:
+            time.sleep(25)
+            os._exit(0)
+time.sleep(25)
+""",
+    "page-tables": """
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+size = 350 * 2**30
+at = libc.mmap(None, size, 1, 0x4022, -1, 0)
+for offset in range(0, size, 2**21):
+    ctypes.string_at(at + offset, 1)
+    if offset % 2**31 == 0: tell(4)
+    if offset % 2**33 == 0: time.sleep(0.02)
+""",
+    "shared": """
+import mmap
+held = []
+for _ in range(70):
+    held.append(mmap.mmap(-1, 10_000_000))
+    held[-1].write(bytes(10_000_000))
+    tell(10)
+""",
+}
+
+
+@pytest.mark.parametrize("way", _HOLDERS)
+async def test_memory_of_no_process_counts_too(
+    session: SandboxSession, host: Host, client: SandboxClient, way: str
+) -> None:
+    code = f"""
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+told = 0
+def tell(megabytes):
+    global told
+    told += megabytes
+    print(told, flush=True)
+{_HOLDERS[way]}
+time.sleep(3)
+"""
+    ran = await run(session, code)
+    told = [float(line) for line in ran.stdout.split()]
+    if way in {"memfd", "shmget"}:
+        assert (ran.status, told) == ("ok", [])
+    else:
+        assert "memory" in ran.message, ran
+    # Without a control group, what it gets hold of between two looks is its own.
+    is_limited = host.stats()["held"]["memory"].startswith("control group")
+    assert max(told, default=0) <= (1.2 * 512 if is_limited else 700)
+    await _is_responsive(client, host)
 
 
 async def test_memory_in_files_is_limited(session: SandboxSession) -> None:
