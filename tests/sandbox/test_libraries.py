@@ -15,7 +15,6 @@ _MODULES = {
     "fpdf2": "fpdf",
     "noto-cjk-sans-jp-regular": "noto_cjk_sans_jp_regular",
     "manimgx-fonts": "manimgx_fonts",
-    "odfpy": "odf.opendocument",
     "opencv-python-headless": "cv2",
     "pillow": "PIL.Image",
     "pypdf2": "PyPDF2",
