@@ -21,6 +21,8 @@ log = structlog.get_logger()
 
 _RENEWALS_PER_LEASE: Final = 5
 _RETRY_SECONDS: Final = 0.2
+#: What a renewal may take in any case: a busy machine is not a silent one.
+_SHORTEST_RENEWAL: Final = 2.0
 
 #: Why a run's work is interrupted: its client cancelled it, its time is over, this process is to stop, or the run has
 #: been taken from it (by another worker, the sweep, or the deletion of its thread).
@@ -131,7 +133,7 @@ class Leases:
             pause = self._seconds / _RENEWALS_PER_LEASE
             try:
                 # So that another try finds the leases alive, where a connection has fallen silent.
-                async with asyncio.timeout(self._seconds / 4):
+                async with asyncio.timeout(max(self._seconds / 4, _SHORTEST_RENEWAL)):
                     await self.renew()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("renewal_failed", error=in_brief(error))
