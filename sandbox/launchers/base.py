@@ -36,6 +36,8 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "OPENBLAS_NUM_THREADS": _THREADS,
     "MKL_NUM_THREADS": _THREADS,
     "LOKY_MAX_CPU_COUNT": _THREADS,
+    # pyarrow's own allocator takes a gigabyte at once, used or not, and RLIMIT_DATA counts it.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 
 #: The first program inside.

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.settings import SandboxSettings
 from sandbox import libraries
 from sandbox.environment import Environment
+from sandbox.launchers.base import ENVIRONMENT
 
 _CONSTRAINTS = Path(libraries.__file__).parent / "constraints.txt"
 #: Where the name to import is not the package's.
@@ -44,6 +45,19 @@ def test_all_can_be_imported() -> None:
     code = "\n".join(f"import {_MODULES.get(name, name)}" for name in names)
     ran = subprocess.run([str(_environment().python), "-I", "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_what_all_import_takes_little_of_the_memory_that_is_limited() -> None:
+    code = "import matplotlib.pyplot, numpy, pandas, pyarrow\nprint(open('/proc/self/status').read())"
+    ran = subprocess.run(
+        [str(_environment().python), "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(ENVIRONMENT),
+    )
+    (kilobytes,) = re.findall(r"VmData:\s+(\d+)", ran.stdout)
+    assert int(kilobytes) < 300_000
 
 
 def test_the_document_tells_what_is_there() -> None:
