@@ -59,6 +59,8 @@ class Files:
     def __init__(self, folder: SessionFolder, limits: Limits) -> None:
         self._folder = folder
         self._limits = limits
+        #: The files that names were given to by `link`, by name.
+        self._linked: dict[str, int] = {}
 
     async def entries(self) -> list[FileEntry]:
         """All regular files, by path. What lies too deep is left out."""
@@ -82,6 +84,13 @@ class Files:
             return await asyncio.to_thread(self._place, staged, parts)
         finally:
             staged.unlink(missing_ok=True)
+
+    async def link(self, source: str, name: str) -> bool:
+        """Gives the file `source` a second name; tells whether it has it now. Raises BadPath, FileMissing, NoSpace.
+
+        What code has put there stays; what was linked there before is replaced.
+        """
+        return await asyncio.to_thread(self._link, _parts(source), _parts(name))
 
     async def open(self, path: str) -> tuple[FileEntry, AsyncIterator[bytes]]:
         """A file and its bytes, as they are now. Raises BadPath, FileMissing."""
@@ -135,6 +144,25 @@ class Files:
                 raise BadPath(f"There is a folder at {'/'.join(parts)}.") from None
             except OSError as error:
                 raise _no_space(error) from None
+
+    def _link(self, source: list[str], target: list[str]) -> bool:
+        path = "/".join(target)
+        with self._parent(source) as (folder, found), self._parent(target, make=True) as (parent, name):
+            file, there = _found(found, folder), _found(name, parent)
+            if file is None or not stat.S_ISREG(file.st_mode):
+                raise FileMissing(f"There is no file {'/'.join(source)}.")
+            if there is not None and there.st_ino not in (file.st_ino, self._linked.get(path)):
+                return False
+            if there is None or there.st_ino != file.st_ino:
+                aside = self._folder.staging / secrets.token_hex(16)
+                try:
+                    os.link(found, aside, src_dir_fd=folder, follow_symlinks=False)
+                    os.rename(aside, name, dst_dir_fd=parent)
+                except OSError as error:
+                    aside.unlink(missing_ok=True)
+                    raise _no_space(error) from None
+            self._linked[path] = file.st_ino
+        return True
 
     def _open(self, parts: list[str]) -> tuple[int, FileEntry]:
         path = "/".join(parts)
@@ -201,6 +229,14 @@ def _parts(path: str) -> list[str]:
     if wrong or "\0" in path or len(parts) > _DEEPEST:
         raise BadPath("The path must name a file below /mnt/data, relative to it, without '.', '..' or empty parts.")
     return parts
+
+
+def _found(name: str, folder: int) -> os.stat_result | None:
+    """What has the name in an open folder, itself and not what it leads to; None where there is nothing."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return None
 
 
 def _walk(folder: int, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, os.stat_result]]:

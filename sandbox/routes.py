@@ -49,6 +49,13 @@ class NewExecution(BaseModel):
     seconds: float | None = Field(None, gt=0)
 
 
+class NewLink(BaseModel):
+    """A second name for a file."""
+
+    source: str
+    name: str
+
+
 async def _host(request: Request) -> Host:
     host: Host = request.app.state.host
     return host
@@ -103,6 +110,13 @@ async def list_files(session_id: str, host: HostDep) -> JSONResponse:
     """All files of the session."""
     with host.sessions.get(session_id) as files:
         return JSONResponse({"files": [_shown(entry) for entry in await files.entries()]})
+
+
+@sessions.post("/sessions/{session_id}/links")
+async def link_file(session_id: str, body: NewLink, host: HostDep) -> dict[str, bool]:
+    """Gives a file a second name, unless code has put something else there."""
+    with host.sessions.get(session_id) as files:
+        return {"linked": await files.link(body.source, body.name)}
 
 
 @sessions.put("/sessions/{session_id}/files/{path:path}")

@@ -150,3 +150,36 @@ async def test_nothing_is_left_of_a_session(host: Host, client: SandboxClient) -
     names = [name for _, folders, files in os.walk(host.folder) for name in (*folders, *files)]
     assert "token-of-this-test" not in names
     assert "closed" not in names
+
+
+async def test_a_file_has_a_second_name(session: SandboxSession) -> None:
+    await session.put("file-1", b"one")
+    assert await session.link("file-1", "a.txt")
+    assert (await run(session, "print(open('a.txt').read())")).stdout == "one\n"
+    # What was linked goes with what it was of; what code has written stays.
+    await session.put("file-2", b"two")
+    assert await session.link("file-2", "a.txt")
+    assert await session.link("file-2", "a.txt")
+    await run(session, "import os\nprint(open('a.txt').read())\nos.unlink('a.txt')\nopen('a.txt', 'w').write('mine')")
+    assert not await session.link("file-2", "a.txt")
+    assert (await run(session, "print(open('a.txt').read(), open('file-2').read())")).stdout == "mine two\n"
+    # Nothing else is linked.
+    await run(session, "os.symlink('/etc/passwd', 'link')")
+    for source in ("link", "missing", "../x"):
+        with pytest.raises(SandboxFailure):
+            await session.link(source, "b.txt")
+    with pytest.raises(SandboxFailure):
+        await session.link("file-1", "n" * 300)
+
+
+async def test_uploads_are_not_taken_for_modules_of_the_kernel(session: SandboxSession) -> None:
+    names = ("code", "pdb", "http", "random", "numpy", "matplotlib", "zmq", "typing")
+    for name in names:
+        await session.put(f"{name}.py", b"raise SystemExit('imported')")
+    await session.put("mine.py", b"value = 7")
+    # The next kernel starts among them.
+    assert (await run(session, "import os\nos._exit(1)")).status == "died"
+    ran = await run(session, "import code, pdb, http.client, random, numpy, matplotlib.pyplot, mine\nprint(mine.value)")
+    assert (ran.stdout, ran.errors) == ("7\n", [])
+    failed = await run(session, "1 / 0")
+    assert [error.name for error in failed.errors] == ["ZeroDivisionError"]

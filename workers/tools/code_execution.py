@@ -20,6 +20,8 @@ from workers.tools.file_names import numbered, repaired
 log = structlog.get_logger()
 
 _FOLDER: Final = "/mnt/data"
+#: What a single file may be refused for, by the host.
+_ODD: Final = ("bad_path", "file_missing", "invalid_request", "no_space")
 _PURPOSE: Final = "assistants_output"
 #: Files that one execution may bring back.
 _MOST_FILES: Final = 50
@@ -37,15 +39,6 @@ _MEDIA_ENDINGS: Final = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
-#: Gives files their names beside their ids, without a copy. A name that cannot be given costs the others nothing.
-_LINK: Final = """
-import contextlib, os
-for source, name in {links!r}:
-    target = os.path.join({folder!r}, name)
-    with contextlib.suppress(OSError, ValueError):
-        if not os.path.lexists(target):
-            os.link(os.path.join({folder!r}, source), target)
-"""
 
 
 async def execute(call: Json, context: ToolContext, sandbox: SandboxClient, named: Mapping[str, File]) -> Json:
@@ -96,10 +89,14 @@ async def _mount(session: SandboxSession, context: ToolContext, named: Mapping[s
             await patiently(partial(_put, session, context, file))
         except BytesMissing:
             log.warning("bytes_missing", file_id=file.id)
-    if missing:
-        links = [(file.id, name) for name, file in missing]
-        async for _event in session.execute(_LINK.format(links=links, folder=_FOLDER)):
-            pass
+    for name, file in missing:
+        try:
+            await session.link(file.id, name)
+        except SandboxFailure as failure:
+            # It can be read under its id.
+            if failure.code not in _ODD:
+                raise
+            log.info("file_not_named", file_id=file.id, code=failure.code)
 
 
 async def _put(session: SandboxSession, context: ToolContext, file: File) -> None:
