@@ -56,7 +56,9 @@ class Run(ApiObject, HasMetadata, Base):
         Index(None, "project_id", "seq"),
         Index(None, "thread_id", "seq"),
         Index("runs_one_active_per_thread_idx", "thread_id", unique=True, postgresql_where=_ACTIVE_SQL),
-        Index("runs_waiting_idx", "project_id", "queued_at", postgresql_where=_ACTIVE_SQL),
+        Index("runs_queued_idx", "project_id", "queued_at", "seq", postgresql_where=text("status = 'queued'")),
+        Index("runs_queued_longest_idx", "queued_at", "seq", postgresql_where=text("status = 'queued'")),
+        Index("runs_at_work_idx", "project_id", postgresql_where=text("status IN ('in_progress', 'cancelling')")),
         Index("runs_expiring_idx", "expires_at", postgresql_where=_ACTIVE_SQL),
     )
 

@@ -36,7 +36,22 @@ class VectorStoreFile(ApiObject, Base):
     __table_args__ = (
         Index(None, "vector_store_id", "seq"),
         Index(
-            "vector_store_files_waiting_idx", "project_id", "ready_at", postgresql_where=text("status = 'in_progress'")
+            "vector_store_files_waiting_idx",
+            "project_id",
+            "ready_at",
+            "seq",
+            postgresql_where=text("status = 'in_progress'"),
+        ),
+        Index(
+            "vector_store_files_waiting_longest_idx",
+            "ready_at",
+            "seq",
+            postgresql_where=text("status = 'in_progress'"),
+        ),
+        Index(
+            "vector_store_files_held_idx",
+            "project_id",
+            postgresql_where=text("status = 'in_progress' AND lease_expires_at IS NOT NULL"),
         ),
     )
 

@@ -11,11 +11,13 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Executable,
+    Integer,
     Interval,
     and_,
     bindparam,
     exists,
     func,
+    literal_column,
     or_,
     select,
     true,
@@ -26,6 +28,7 @@ from sqlalchemy.orm import aliased
 
 from app.db.base import Json
 from app.models import File, VectorStoreFile
+from app.services import fair_queue
 from app.signals import ingestion_after_commit
 
 
@@ -47,21 +50,13 @@ class Claim:
     chunking_strategy: Json
 
 
+#: As the indexes have it: a parameter would hide from Postgres that they fit.
+_IN_PROGRESS: Final[ColumnElement[str]] = literal_column("'in_progress'")
+
+
 def _claimable(file: type[VectorStoreFile]) -> ColumnElement[bool]:
     unheld = or_(file.lease_expires_at.is_(None), file.lease_expires_at <= func.now())
-    return and_(file.status == "in_progress", file.ready_at <= func.now(), unheld)
-
-
-def _projects() -> CTE:
-    """The projects with files in progress: one step in the index for each, however many files it has."""
-    in_progress = VectorStoreFile.status == "in_progress"
-    projects = (
-        select(func.min(VectorStoreFile.project_id).label("id")).where(in_progress).cte("projects", recursive=True)
-    )
-    following = select(func.min(VectorStoreFile.project_id)).where(
-        in_progress, VectorStoreFile.project_id > projects.c.id
-    )
-    return projects.union_all(select(following.scalar_subquery()).where(projects.c.id.is_not(None)))
+    return and_(file.status == _IN_PROGRESS, file.ready_at <= func.now(), unheld)
 
 
 def _waiting() -> CTE:
@@ -69,32 +64,39 @@ def _waiting() -> CTE:
 
     A project's place is that of its files under way, and of those that go before it in this claim.
     """
-    projects, first, held = _projects(), aliased(VectorStoreFile), aliased(VectorStoreFile)
+    waiting, first, held = aliased(VectorStoreFile), aliased(VectorStoreFile), aliased(VectorStoreFile)
+    projects = fair_queue.projects(waiting.project_id, waiting.status == _IN_PROGRESS, waiting.ready_at, waiting.seq)
     load = (
         select(held.project_id, func.count().label("files"))
-        .where(held.status == "in_progress", held.lease_expires_at > func.now())
+        .where(held.status == _IN_PROGRESS, held.lease_expires_at.is_not(None), held.lease_expires_at > func.now())
         .group_by(held.project_id)
         .cte("load")
     )
     turn = func.row_number().over(order_by=(first.ready_at, first.seq))
     foremost = (
-        select(first.id, first.vector_store_id, turn.label("turn"))
+        select(first.id, first.vector_store_id, first.ready_at, first.seq, turn.label("turn"))
         .where(first.project_id == projects.c.id, _claimable(first))
         .order_by(first.ready_at, first.seq)
         .limit(bindparam("limit"))
         .lateral("foremost")
     )
-    return (
-        select(VectorStoreFile.id, VectorStoreFile.vector_store_id)
+    place = (func.coalesce(load.c.files, 0) + foremost.c.turn).label("place")
+    # As for runs: run_claims.
+    best = (
+        select(foremost.c.id, foremost.c.vector_store_id, place)
         .select_from(projects)
         .join(foremost, true())
         .outerjoin(load, load.c.project_id == projects.c.id)
-        .join(
-            VectorStoreFile,
-            and_(VectorStoreFile.id == foremost.c.id, VectorStoreFile.vector_store_id == foremost.c.vector_store_id),
-        )
+        .order_by(place, foremost.c.ready_at, foremost.c.seq)
+        .limit(2 * bindparam("limit", type_=Integer()))
+        .cte("best")
+    )
+    is_best = and_(VectorStoreFile.id == best.c.id, VectorStoreFile.vector_store_id == best.c.vector_store_id)
+    return (
+        select(VectorStoreFile.id, VectorStoreFile.vector_store_id)
+        .join(best, is_best)
         .where(_claimable(VectorStoreFile))
-        .order_by(func.coalesce(load.c.files, 0) + foremost.c.turn, VectorStoreFile.ready_at, VectorStoreFile.seq)
+        .order_by(best.c.place, VectorStoreFile.ready_at, VectorStoreFile.seq)
         .limit(bindparam("limit"))
         .with_for_update(of=VectorStoreFile, skip_locked=True)
         .cte("waiting")
@@ -132,7 +134,7 @@ _CLAIM: Final = _claim()
 
 async def claim(session: AsyncSession, lease_seconds: float, limit: int) -> list[Claim]:
     """Takes the next files that wait, or whose worker is gone; at most `limit` of them."""
-    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds)}
+    parameters = fair_queue.parameters(limit) | {"lease": timedelta(seconds=lease_seconds)}
     return [Claim(*row) for row in await session.execute(_CLAIM, parameters)]
 
 

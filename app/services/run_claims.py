@@ -6,10 +6,28 @@ Leases are counted by the database's clock alone, so workers need not agree on t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import CTE, ColumnElement, and_, bindparam, case, exists, func, null, or_, select, tuple_, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -19,7 +37,7 @@ from app.events import event
 from app.models import Run
 from app.models.run import ACTIVE
 from app.schemas import runs as run_schemas
-from app.services import run_status
+from app.services import fair_queue, run_status
 from app.signals import events_after_commit
 
 log = structlog.get_logger()
@@ -36,7 +54,13 @@ _IN_COMPANY: Final = 1
 _TOO_MUCH: Final = 8
 
 
-def _unheld(runs: type[Run]) -> ColumnElement[bool]:
+#: As the indexes have it: a parameter would hide from Postgres that they fit.
+_QUEUED: Final[ColumnElement[str]] = literal_column("'queued'")
+_IS_ACTIVE: Final = Run.status.in_([literal_column(f"'{status}'") for status in ACTIVE])
+_AT_WORK: Final[tuple[ColumnElement[str], ...]] = (literal_column("'in_progress'"), literal_column("'cancelling'"))
+
+
+def _unheld(runs: Any) -> ColumnElement[bool]:
     return or_(runs.lease_expires_at.is_(None), runs.lease_expires_at <= func.now())
 
 
@@ -47,34 +71,73 @@ def _claimable(runs: type[Run]) -> ColumnElement[bool]:
 def _waiting() -> CTE:
     """The runs to claim next, locked: fair over projects, and of each project those first that were queued first.
 
-    A project's place is that of its runs under way, and of those that go before it in this claim.
+    A project's place is that of its runs under way, and of those that go before it in this claim. What is read of the
+    table are the runs under way, and of some projects the first of their queues (app.services.fair_queue).
     """
     under_way = aliased(Run)
+    at_work = (
+        select(under_way)
+        .with_only_columns(
+            under_way.id,
+            under_way.project_id,
+            under_way.status,
+            under_way.queued_at,
+            under_way.seq,
+            under_way.lease_expires_at,
+            under_way.expires_at,
+        )
+        .where(under_way.status.in_(_AT_WORK))
+        .cte("at_work")
+    )
     load = (
-        select(under_way.project_id, func.count().label("runs"))
-        .where(under_way.status.in_(ACTIVE), under_way.lease_expires_at > func.now())
-        .group_by(under_way.project_id)
+        select(at_work.c.project_id, func.count().label("runs"))
+        .where(at_work.c.lease_expires_at > func.now())
+        .group_by(at_work.c.project_id)
         .cte("load")
     )
-    waiting = aliased(Run)
-    turn = func.row_number().over(partition_by=waiting.project_id, order_by=(waiting.queued_at, waiting.seq))
-    ranked = (
-        select(waiting.id, (func.coalesce(load.c.runs, 0) + turn).label("turn"))
-        .outerjoin(load, load.c.project_id == waiting.project_id)
-        .where(_claimable(waiting))
-        .cte("ranked")
+    left = select(at_work.c.id, at_work.c.project_id, at_work.c.queued_at, at_work.c.seq).where(
+        at_work.c.status == "in_progress", _unheld(at_work.c), at_work.c.expires_at > func.now()
+    )
+    candidates = union_all(_queued(), left).subquery("candidates")
+    turn = func.row_number().over(
+        partition_by=candidates.c.project_id, order_by=(candidates.c.queued_at, candidates.c.seq)
+    )
+    place = (func.coalesce(load.c.runs, 0) + turn).label("place")
+    # Twice as many as are wanted, for another worker may have locked some. So few are then looked up one by one.
+    best = (
+        select(candidates.c.id, place)
+        .outerjoin(load, load.c.project_id == candidates.c.project_id)
+        .order_by(place, candidates.c.queued_at, candidates.c.seq)
+        .limit(2 * bindparam("limit", type_=Integer()))
+        .cte("best")
     )
     # A lease that lapsed was not given back: its worker was lost.
     is_lost = and_(Run.status == "in_progress", Run.lease_expires_at.is_not(None))
     blame = case((~is_lost, 0), (Run.company <= 1, _ALONE), else_=_IN_COMPANY)
     return (
         select(Run.id, Run.status, blame.label("blame"))
-        .join(ranked, ranked.c.id == Run.id)
+        .join(best, best.c.id == Run.id)
         .where(_claimable(Run))
-        .order_by(ranked.c.turn, Run.queued_at, Run.seq)
+        .order_by(best.c.place, Run.queued_at, Run.seq)
         .limit(bindparam("limit"))
         .with_for_update(of=Run, skip_locked=True)
         .cte("waiting")
+    )
+
+
+def _queued() -> Select[Any]:
+    """The foremost queued runs of some projects: id, project_id, queued_at, seq."""
+    queued, first = aliased(Run), aliased(Run)
+    projects = fair_queue.projects(queued.project_id, queued.status == _QUEUED, queued.queued_at, queued.seq)
+    foremost = (
+        select(first.id, first.project_id, first.queued_at, first.seq)
+        .where(first.project_id == projects.c.id, first.status == _QUEUED, first.expires_at > func.now())
+        .order_by(first.queued_at, first.seq)
+        .limit(bindparam("limit"))
+        .lateral("foremost")
+    )
+    return select(foremost.c.id, foremost.c.project_id, foremost.c.queued_at, foremost.c.seq).select_from(
+        projects.join(foremost, true())
     )
 
 
@@ -106,7 +169,11 @@ async def claim(session: AsyncSession, lease_seconds: float, limit: int, held: i
 
     `held` is how many the worker has already.
     """
-    parameters = {"limit": limit, "lease": timedelta(seconds=lease_seconds), "at": now(), "held": held}
+    parameters = fair_queue.parameters(limit) | {
+        "lease": timedelta(seconds=lease_seconds),
+        "at": now(),
+        "held": held,
+    }
     rows = await session.execute(_CLAIM, parameters, execution_options={"populate_existing": True})
     claims = [Claim(run, status == "in_progress", blame) for run, status, blame in rows]
     return sorted(claims, key=lambda claim: (claim.run.queued_at, claim.run.seq))
@@ -191,10 +258,18 @@ async def end_overdue(session: AsyncSession) -> int:
 
     Gives the number of runs ended, at most one batch.
     """
-    overdue = and_(Run.status.in_(("queued", "in_progress", "requires_action")), Run.expires_at <= func.now())
-    unheard = and_(Run.status == "cancelling", _unheld(Run))
+    overdue = and_(_IS_ACTIVE, Run.status != "cancelling", Run.expires_at <= func.now())
+    unheard = and_(Run.status.in_(_AT_WORK), Run.status == "cancelling", _unheld(Run))
+    # Each by its own index; together they would be looked for in the whole table.
+    found = union_all(
+        *(select(Run.id).where(condition).limit(_SWEEP_BATCH).subquery().select() for condition in (overdue, unheard))
+    )
     statement = (
-        select(Run).where(or_(overdue, unheard)).order_by(Run.seq).limit(_SWEEP_BATCH).with_for_update(skip_locked=True)
+        select(Run)
+        .where(Run.id.in_(found), or_(overdue, unheard))
+        .order_by(Run.seq)
+        .limit(_SWEEP_BATCH)
+        .with_for_update(skip_locked=True)
     )
     runs = (await session.scalars(statement)).all()
     for run in runs:
@@ -219,6 +294,8 @@ async def end_overdue(session: AsyncSession) -> int:
 async def has_waiting(session: AsyncSession, since_seconds: float) -> bool:
     """Returns whether a run has waited for a worker for `since_seconds` and more: its nudge may have been lost."""
     long_ago = func.now() - timedelta(seconds=since_seconds)
-    queued = exists().where(Run.status == "queued", Run.queued_at < long_ago, Run.expires_at > func.now())
-    left = exists().where(Run.status == "in_progress", _unheld(Run), Run.expires_at > func.now())
+    queued = exists().where(Run.status == _QUEUED, Run.queued_at < long_ago, Run.expires_at > func.now())
+    left = exists().where(
+        Run.status.in_(_AT_WORK), Run.status == "in_progress", _unheld(Run), Run.expires_at > func.now()
+    )
     return bool(await session.scalar(select(or_(queued, left))))

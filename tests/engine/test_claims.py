@@ -1,10 +1,11 @@
 """Who is next: fair among projects, first come first served within one, and no more than a worker has room for."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import migrate
 from app.db.session import Sessions, after_commit, autocommit, create_engine, create_sessions, transaction
@@ -166,3 +167,71 @@ async def test_a_run_is_not_to_blame_for_a_worker_that_lives_or_gives_it_back(
         if taken_over:
             database.execute("UPDATE runs SET lease_expires_at = NULL")
     assert database.execute("SELECT blame FROM runs").fetchone() == (0,)
+
+
+def queue_over(database: psycopg.Connection, runs: int, projects: int) -> None:
+    """Queues `runs` runs of `projects` projects, in turn."""
+    values = {"runs": runs, "projects": projects}
+    database.execute(
+        "INSERT INTO projects (id, name, created_at) SELECT md5(n::text), 'test', now()"
+        " FROM generate_series(1, %(projects)s) AS n",
+        values,
+    )
+    project = "md5((1 + n %% %(projects)s)::text)"
+    database.execute(
+        _THREADS.replace("%(project)s || '-' || n, %(project)s", f"'t' || n, {project}").replace(
+            "%(count)s", "%(runs)s"
+        ),
+        values,
+    )
+    database.execute(
+        _QUEUE.replace(
+            "SELECT %(project)s || '-' || n, %(project)s, %(project)s || '-' || n",
+            f"SELECT 'r' || n, {project}, 't' || n",
+        )
+        .replace("%(after)s", "0")
+        .replace("%(count)s", "%(runs)s"),
+        values,
+    )
+
+
+async def rows_read(
+    sessions: Sessions, table: str, claim: Callable[[AsyncSession], Awaitable[Sequence[object]]]
+) -> int:
+    """How many rows and index entries of a table a claim reads, as Postgres counts them; it is undone."""
+    counted = text(
+        "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM (SELECT CAST(:table AS regclass)::oid AS oid"
+        " UNION ALL SELECT indexrelid FROM pg_index WHERE indrelid = CAST(:table AS regclass)) AS its"
+    )
+    async with sessions() as session:
+        before = (await session.execute(counted, {"table": table})).scalar_one()
+        assert await claim(session)
+        after = (await session.execute(counted, {"table": table})).scalar_one()
+        await session.rollback()
+    return int(after - before)
+
+
+@pytest.mark.parametrize("projects", [1, 100, 20_000])
+async def test_a_claim_reads_little_of_a_long_queue(
+    sessions: Sessions, database: psycopg.Connection, projects: int
+) -> None:
+    queue_over(database, 20_000, projects)
+    database.execute("ANALYZE")
+    # From the sixth time on the plan may be one for all parameters.
+    for _again in range(7):
+        assert await rows_read(sessions, "runs", lambda session: run_claims.claim(session, 3600, 8)) < 1500
+
+
+async def test_no_project_is_passed_over_where_there_are_very_many(
+    sessions: Sessions, database: psycopg.Connection
+) -> None:
+    """A flood of one project hides the runs of those that came later from whoever looks at the oldest alone."""
+    queue(database, "flood", 500)
+    queue_over(database, 200, 200)
+    database.execute("UPDATE runs SET queued_at = queued_at + interval '1h' WHERE project_id <> 'flood'")
+    claimed: list[str] = []
+    while len(claimed) < 700:
+        claimed += await claim(sessions, 50)
+    first = claimed[:260]
+    assert sum(run.startswith("r") for run in first) >= 150, "of the others, each has one run"
+    assert len(set(claimed)) == 700
