@@ -49,6 +49,7 @@ class Wire:
         self._key = folder.key.encode()
         self._session = uuid.uuid4().hex
         # A path through a descriptor is short enough for a socket's name wherever the folder lies, and stays with it.
+        self._held: list[int] = []
         self._folder = os.open(folder.sockets, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
         self._context = context
         self._sockets: list[zmq.asyncio.Socket] = []
@@ -73,6 +74,7 @@ class Wire:
     def close(self) -> None:
         """Lets go of the sockets. May be called again."""
         self._close_sockets()
+        self._let_go()
         if self._folder >= 0:
             os.close(self._folder)
             self._folder = -1
@@ -103,14 +105,21 @@ class Wire:
         return self._parse(await self._shell.recv_multipart(copy=False))
 
     def _listens(self) -> bool:
+        """Whether all sockets are there; holds them then, so that what is connected to is what was looked at."""
+        self._let_go()
         for number in range(1, len(CHANNELS) + 1):
             try:
-                mode = os.stat(f"k-{number}", dir_fd=self._folder, follow_symlinks=False).st_mode
+                held = os.open(f"k-{number}", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
             except OSError:
                 return False
-            if not stat.S_ISSOCK(mode):
+            self._held.append(held)
+            if not stat.S_ISSOCK(os.fstat(held).st_mode):
                 return False
         return True
+
+    def _let_go(self) -> None:
+        while self._held:
+            os.close(self._held.pop())
 
     def _open(self) -> None:
         self._shell = self._connected(zmq.DEALER, "shell")
@@ -126,7 +135,7 @@ class Wire:
         socket.rcvhwm = _WAITING_MESSAGES
         monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._monitors.append(asyncio.create_task(self._watch(monitor)))
-        socket.connect(f"ipc:///proc/self/fd/{self._folder}/k-{CHANNELS.index(channel) + 1}")
+        socket.connect(f"ipc:///proc/self/fd/{self._held[CHANNELS.index(channel)]}")
         self._sockets.append(socket)
         return socket
 
