@@ -21,6 +21,9 @@ from tests.running import wait_for
 # The images are made within the first test's time.
 pytestmark = pytest.mark.timeout(900)
 
+#: A small file of each kind that is read.
+_CONTROL_FILES = REPOSITORY / "workers" / "ingestion" / "control_files"
+
 #: The services that are Locum's own.
 _OWN = ("api", "worker", "ingestion", "embeddings", "sandbox")
 #: What root in the sandbox host's container may do: CHOWN, DAC_OVERRIDE, FOWNER.
@@ -125,6 +128,28 @@ def test_code_is_run_in_a_container_of_its_own(deployment: Deployment) -> None:
         assert link.type == "file_path"
         assert client.files.content(link.file_path.file_id).read() == b"kept"
     assert "True ['a.txt']" in deployment.backend.received(model)[1].body["messages"][-1]["content"]
+
+
+def test_every_kind_of_file_is_read_in_a_read_only_container(deployment: Deployment) -> None:
+    """A PDF first: its library must need no folder that it may write to, or run from."""
+    mounts = deployment.compose("exec", "-T", "ingestion", "cat", "/proc/mounts").splitlines()
+    options = {place: flags.split(",") for _, place, _, flags, *_ in map(str.split, mounts)}
+    assert "ro" in options["/"]
+    assert "noexec" in options["/tmp"]
+    samples = sorted(_CONTROL_FILES.iterdir(), key=lambda path: path.suffix != ".pdf")
+    assert samples[0].suffix == ".pdf"
+    assert len(samples) > 8
+    with deployment.client() as client:
+        store = client.vector_stores.create()
+        for sample in samples:
+            name = sample.name.replace(".text", ".txt")
+            file = client.vector_stores.files.upload_and_poll(
+                vector_store_id=store.id, file=(name, sample.read_bytes()), poll_interval_ms=100
+            )
+            assert file.status == "completed", (name, file.last_error)
+        found = client.vector_stores.search(store.id, query="When do barn owls hunt?", max_num_results=50)
+    assert {result.filename.partition(".")[2] for result in found.data} >= {"pdf", "docx", "xlsx", "html", "doc"}
+    assert deployment.compose("exec", "-T", "ingestion", "ls", "-A", "/tmp") == ""
 
 
 def test_processes_have_no_privileges(deployment: Deployment) -> None:
