@@ -22,10 +22,10 @@ def make_image(engine: Engine) -> None:
         make_base(engine)
         downloaded.result()
     context = engine.folder / IMAGE
-    (context / "sandbox").mkdir(parents=True)
+    (context / "sandbox" / "inside").mkdir(parents=True)
     shutil.copy(REPOSITORY / "docker" / "sandbox.Dockerfile", context / "Dockerfile")
-    for name in ("requirements.txt", "constraints.txt"):
-        shutil.copy(REPOSITORY / "sandbox" / name, context / "sandbox")
+    for name in ("requirements.txt", "constraints.txt", "inside/fonts.py"):
+        shutil.copy(REPOSITORY / "sandbox" / name, context / "sandbox" / name)
     with served(wheels) as url:
         engine.build(context, IMAGE, {"BASE_IMAGE": BASE, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": url})
     shutil.rmtree(wheels)
