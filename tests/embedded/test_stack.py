@@ -54,7 +54,9 @@ async def test_the_servers_keep_what_they_are_told(tmp_path: Path) -> None:
                 connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
             with Redis.from_url(urls.redis_url) as redis:
                 assert redis.incr("kept") == value
-    assert list((tmp_path / "run").iterdir()) == []
+    # Where the path is too long for sockets, they have a folder elsewhere, which goes with them.
+    sockets = DataFolder(tmp_path).sockets
+    assert not sockets.exists() or list(sockets.iterdir()) == []
 
 
 async def test_a_long_path_has_its_sockets_elsewhere(tmp_path: Path) -> None:
@@ -116,6 +118,7 @@ async def test_servers_that_outlived_their_supervisor_are_ended(tmp_path: Path) 
     folder = DataFolder(tmp_path)
     async with EmbeddedStack(tmp_path).running():
         pass
+    folder.make()
     strays = []
     for program in (Postgres(folder).program(), Valkey(folder).program()):
         command = identity.wrapped(program.command, identity=program.identity)
