@@ -18,6 +18,8 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = ("dockerd", "docker", "docker-compose", "mmdebstrap", "setpriv", "unshare", SYSTEM_PYTHON)
 _START_SECONDS = 60
 _COMMAND_SECONDS = 300
+#: The sandbox has more than a gigabyte of libraries.
+_BUILD_SECONDS = 1200
 _STOP_SECONDS = 60
 _KILL_SECONDS = 10
 
@@ -63,7 +65,7 @@ class Engine:
             "TMPDIR": str(self.folder / "tmp"),
         }
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, seconds: float = _COMMAND_SECONDS) -> str:
         """Runs a command of the engine's; gives what it printed."""
         ran = subprocess.run(
             command,
@@ -72,7 +74,7 @@ class Engine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_COMMAND_SECONDS,
+            timeout=seconds,
         )
         if ran.returncode != 0:
             raise CommandFailed(f"{' '.join(command)}: status {ran.returncode}\n{ran.stdout}\n{ran.stderr}")
@@ -85,7 +87,8 @@ class Engine:
     def build(self, context: Path, tag: str, arguments: Mapping[str, str]) -> None:
         """Builds `context` as the image `tag`. What it fetches, it fetches as this machine would."""
         given = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
-        self.docker("build", "--quiet", "--network=host", f"--tag={tag}", *given, str(context))
+        command = ("docker", "build", "--quiet", "--network=host", f"--tag={tag}", *given, str(context))
+        self.run(*command, seconds=_BUILD_SECONDS)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tests.fakes.completion_backend import Call, Turn
 from tests.running import wait_for
 
 # The images are made within the first test's time.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 #: A small file of each kind that is read.
 _CONTROL_FILES = REPOSITORY / "workers" / "ingestion" / "control_files"
