@@ -264,7 +264,7 @@ async def test_memory_is_limited(tmp_path: Path) -> None:
 
 async def test_time_is_limited(tmp_path: Path) -> None:
     """Of the processor: a machine that is busy is not the file's fault."""
-    refused = await refusal(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 6000), parser_seconds=0.3)
+    refused = await refusal(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 20_000), parser_seconds=0.3)
     assert (refused.code, refused.message) == ("invalid_file", "The file takes too long to be read.")
 
 
