@@ -41,14 +41,21 @@ def _start(**_: Any) -> None:
     def _announce(**_: Any) -> None:
         loop.run(process.announce())
 
+    draining: list[threading.Thread] = []
+
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:
         # In a thread: this handler runs inside the signal handler, and it waits for the work to end.
-        threading.Thread(target=loop.run, args=(dispatcher.finish(),), name="drain").start()
+        thread = threading.Thread(target=loop.run, args=(dispatcher.finish(),), name="drain")
+        draining.append(thread)
+        thread.start()
 
     @worker_shutdown.connect(weak=False)
     def _close(**_: Any) -> None:
         loop.run(dispatcher.finish())
+        # On a loop that is closed they would wait for ever, and the process for them.
+        for thread in draining:
+            thread.join()
         loop.run(process.close())
         loop.close()
 
