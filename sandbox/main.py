@@ -30,6 +30,7 @@ def create_app(settings: SandboxSettings) -> FastAPI:
 
 def serve(settings: SandboxSettings) -> None:
     """Runs the host until SIGTERM or SIGINT. Raises CannotLaunch where no code can be run here."""
+    _ = settings.required_sandbox_token
     app = create_app(settings)
     config = uvicorn.Config(
         app,
