@@ -85,7 +85,7 @@ async def matched(sessions: Sessions) -> Any:
 
 
 @given(filters=FILTERS, rows=st.lists(ATTRIBUTES, min_size=1, max_size=8))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_sql_holds_for_what_the_filter_means(matched: Any, filters: Json, rows: list[Json]) -> None:
     # As the API reads them, and as the database keeps them.
     read = VectorStoreSearch.model_validate({"query": "a", "filters": orjson.loads(orjson.dumps(filters))})
