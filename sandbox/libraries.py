@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,9 +32,15 @@ print(json.dumps({"packages": packages, "fonts": fonts}))
 
 def installed(environment: Environment) -> tuple[dict[str, str], list[str]]:
     """The versions of its packages by name, and the families of the fonts that come with them."""
-    ran = subprocess.run(
-        [str(environment.python), "-I", "-c", _ASK], stdin=subprocess.DEVNULL, capture_output=True, check=True
-    )
+    # matplotlib writes its cache wherever it is told to, and else into the user's home.
+    with tempfile.TemporaryDirectory() as folder:
+        ran = subprocess.run(
+            [str(environment.python), "-I", "-c", _ASK],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            env={"HOME": folder, "MPLCONFIGDIR": folder},
+        )
     told: dict[str, Any] = json.loads(ran.stdout)
     return {normalised(name): version for name, version in told["packages"].items()}, told["fonts"]
 

@@ -67,6 +67,7 @@ def run_s3(folder: Path) -> Iterator[S3Server]:
     }
     environment = {
         **os.environ,
+        "TMPDIR": str(folder),  # of its logs
         "AWS_ACCESS_KEY_ID": server.access_key_id,
         "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
     }

@@ -32,6 +32,11 @@ def _environment() -> Environment:
     return Environment.of(SandboxSettings())
 
 
+def _at_home_in(folder: Path) -> dict[str, str]:
+    """The environment of code in the sandbox, with a home of the test's."""
+    return {**ENVIRONMENT, "HOME": str(folder), "MPLCONFIGDIR": str(folder / "matplotlib")}
+
+
 def test_the_versions_are_the_tested_ones_and_all_are_named() -> None:
     named = dict(re.findall(r"^([\w.-]+)==(\S+)$", _CONSTRAINTS.read_text(), re.MULTILINE))
     tested = {libraries.normalised(name): version for name, version in named.items()}
@@ -40,21 +45,27 @@ def test_the_versions_are_the_tested_ones_and_all_are_named() -> None:
     assert {"Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Arabic", "Noto Emoji"} <= set(fonts)
 
 
-def test_all_can_be_imported() -> None:
+def test_all_can_be_imported(tmp_path: Path) -> None:
     names = [name for names in libraries.subjects().values() for name in names]
     code = "\n".join(f"import {_MODULES.get(name, name)}" for name in names)
-    ran = subprocess.run([str(_environment().python), "-I", "-c", code], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [str(_environment().python), "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=_at_home_in(tmp_path),
+    )
     assert ran.returncode == 0, ran.stderr
 
 
-def test_what_all_import_takes_little_of_the_memory_that_is_limited() -> None:
+def test_what_all_import_takes_little_of_the_memory_that_is_limited(tmp_path: Path) -> None:
     code = "import matplotlib.pyplot, numpy, pandas, pyarrow\nprint(open('/proc/self/status').read())"
     ran = subprocess.run(
         [str(_environment().python), "-I", "-c", code],
         capture_output=True,
         text=True,
         check=True,
-        env=dict(ENVIRONMENT),
+        env=_at_home_in(tmp_path),
     )
     (kilobytes,) = re.findall(r"VmData:\s+(\d+)", ran.stdout)
     assert int(kilobytes) < 300_000
