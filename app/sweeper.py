@@ -18,7 +18,7 @@ from app import pagination
 from app.db.session import Sessions, transaction
 from app.errors import in_brief
 from app.queue import Queue
-from app.services import documents, idempotency, ingestion_claims, run_claims, store_expiry
+from app.services import documents, idempotency, ingestion_claims, run_sweep, store_expiry
 from app.services.file_sweep import FileSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
@@ -51,10 +51,10 @@ async def sweep(sessions: Sessions, queue: Queue, files: FileSweep, settings: Se
     """One sweep; does nothing while another process is at it."""
     while True:
         async with transaction(sessions) as session:
-            if not await run_claims.try_sweep_lock(session):
+            if not await run_sweep.try_sweep_lock(session):
                 return
-            ended = await run_claims.end_overdue(session)
-            waiting = not ended and await run_claims.has_waiting(session, settings.sweep_seconds)
+            ended = await run_sweep.end_overdue(session)
+            waiting = not ended and await run_sweep.has_waiting(session, settings.sweep_seconds)
         if not ended:
             break
         log.info("runs_ended_by_sweep", count=ended)
@@ -80,7 +80,7 @@ async def _tidy(sessions: Sessions) -> None:
     dropped = True
     while dropped:
         async with transaction(sessions) as session:
-            dropped = await run_claims.try_sweep_lock(session) and bool(
+            dropped = await run_sweep.try_sweep_lock(session) and bool(
                 await documents.drop_unused(session)
                 + await idempotency.drop_old(session)
                 + await pagination.drop_old_places(session)

@@ -4,7 +4,7 @@ A change is guarded in the SQL itself by the status and the attempt that the wri
 lost the run changes nothing and gets `RunLost`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final, cast
@@ -29,12 +29,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.db.base import Base, Json, now
-from app.events import RunEvent, event
-from app.models import Message, Run, RunStep
+from app.models import Run
 from app.models.run import TERMINAL, TRANSITIONS
-from app.schemas import run_steps as step_schemas
-from app.schemas import runs as run_schemas
-from app.services import run_steps
 
 #: Which column keeps the time of an ending. An expired run has none (contract, section 6).
 _ENDED_AT: Final = {
@@ -43,21 +39,14 @@ _ENDED_AT: Final = {
     "failed": "failed_at",
     "cancelled": "cancelled_at",
 }
-#: What becomes of the open steps and messages of a run that ends so.
-_STEP_STATUS: Final = {"incomplete": "completed"}
-_MESSAGE_REASON: Final = {
-    "incomplete": "max_tokens",
-    "failed": "run_failed",
-    "cancelled": "run_cancelled",
-    "expired": "run_expired",
-}
 
 
 class RunLost(Exception):
     """The run is no longer what the writer took it for: it was taken over, ended or deleted. Write no more."""
 
 
-def _consequences(to: str, at: datetime) -> Json:
+def consequences(to: str, at: datetime) -> Json:
+    """Returns the columns that change with a status: `to`, reached at the time `at`."""
     changes: Json = {}
     if to == "in_progress":
         changes["started_at"] = at
@@ -151,7 +140,7 @@ async def transition(
     """
     if to not in TRANSITIONS[run.status]:
         raise ValueError(f"a run that is {run.status} cannot become {to}")
-    changes = _consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
+    changes = consequences(to, now()) | {"status": to, "attempt": run.attempt + int(new_attempt)} | values
     row_changes, row_values = _row_changes(rows)
     parameters = {f"new_{name}": value for name, value in changes.items()} | known(run) | row_values
     if lease is not None:
@@ -198,140 +187,3 @@ async def hold(session: AsyncSession, run: Run) -> None:
     """
     if await session.scalar(HELD, known(run)) is None:
         raise RunLost(run.id)
-
-
-async def finish(
-    session: AsyncSession,
-    run: Run,
-    to: str,
-    *,
-    new_attempt: bool = False,
-    steps: Sequence[RunStep] | None = None,
-    rows: Sequence[Base] = (),
-    drafts: Mapping[str, list[Json]] | None = None,
-    last_error: Json | None = None,
-    incomplete_details: Json | None = None,
-    message_reason: str | None = None,
-) -> list[RunEvent]:
-    """Ends a run: closes the steps and messages it left open, adds up the usage, changes the status.
-
-    `steps` are all steps of the run, if the caller has them; `rows` as in `transition`. `drafts` holds the content of
-    half-written messages by their id; `message_reason` says why they are incomplete, if it is not the run's ending.
-    Gives the events to append, in their order (contract, section 7). Raises as `transition` does.
-    """
-    at = now()
-    with session.no_autoflush:  # as in `transition`
-        if steps is None:
-            steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
-        open_steps = [step for step in steps if step.status == "in_progress"]
-        messages = await _open_messages(session, open_steps)
-    for step in steps:
-        step.expires_at = None
-    await transition(
-        session,
-        run,
-        to,
-        new_attempt=new_attempt,
-        rows=rows,
-        usage=total_usage(step.usage for step in steps),
-        last_error=last_error,
-        incomplete_details=incomplete_details,
-    )
-    events = []
-    for step in open_steps:
-        message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
-        if message is not None:
-            _close_message(message, at, message_reason or _MESSAGE_REASON[to], (drafts or {}).get(message.id))
-            events.append(run_steps.message_incomplete(message))
-        _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
-        events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
-    events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
-    return events
-
-
-async def break_off(
-    session: AsyncSession,
-    run_id: str,
-    attempt: int,
-    to: str = "failed",
-    *,
-    new_attempt: bool = False,
-    message: str = "Sorry, something went wrong.",
-) -> None:
-    """Ends a run without a look at what it holds: the last resort, where `finish` breaks by what it is to write.
-
-    What is open is closed as it is stored. There are no events: readers of the log are told from the rows. A run that
-    is being cancelled is cancelled. Raises RunLost if `attempt` no longer holds the run.
-    """
-    is_held = (Run.id == run_id, Run.attempt == attempt)
-    found = await session.scalar(select(Run.status).where(*is_held).with_for_update())
-    if found is None or found in TERMINAL:
-        raise RunLost(run_id)
-    if to not in TRANSITIONS[found]:
-        to = "cancelled" if found == "cancelling" else "failed"
-    at = now()
-    usages = (await session.scalars(select(RunStep.usage).where(RunStep.run_id == run_id))).all()
-    error = {"code": "server_error", "message": message} if to == "failed" else None
-    changes = _consequences(to, at) | {
-        "status": to,
-        "attempt": attempt + int(new_attempt),
-        "last_error": error,
-        "usage": total_usage(usages),
-    }
-    status = _STEP_STATUS.get(to, to)
-    close_steps = (
-        update(RunStep)
-        .where(RunStep.run_id == run_id, RunStep.status == "in_progress")
-        .values({"status": status, f"{status}_at": at, "last_error": error})
-    )
-    close_messages = (
-        update(Message)
-        .where(Message.run_id == run_id, Message.status == "in_progress")
-        .values(status="incomplete", incomplete_at=at, incomplete_details={"reason": _MESSAGE_REASON[to]})
-    )
-    for statement in (update(Run).where(*is_held).values(changes), close_steps, close_messages):
-        await session.execute(statement, execution_options={"synchronize_session": False})
-
-
-async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -> dict[str, Message]:
-    written = [
-        step.step_details["message_creation"]["message_id"] for step in open_steps if step.type == "message_creation"
-    ]
-    if not written:
-        return {}
-    rows = await session.scalars(select(Message).where(Message.id.in_(written), Message.status == "in_progress"))
-    return {message.id: message for message in rows}
-
-
-def _close_message(message: Message, at: datetime, reason: str, content: list[Json] | None) -> None:
-    message.status = "incomplete"
-    message.incomplete_at = at
-    message.incomplete_details = {"reason": reason}
-    if content is not None:
-        message.content = content
-
-
-def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:
-    step.status = status
-    setattr(step, f"{status}_at", at)
-    if status == "failed" and last_error is not None:
-        # A step's error knows no `invalid_prompt` (RunStepObject in OpenAI's description).
-        code = last_error["code"] if last_error["code"] == "rate_limit_exceeded" else "server_error"
-        step.last_error = {"code": code, "message": last_error["message"]}
-
-
-def total_usage(usages: Iterable[Json | None]) -> Json:
-    """The usage of a run: the sum over its steps, zero where a step has none (contract, section 5)."""
-    total = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-    cached = reasoning = 0
-    for usage in usages:
-        if usage is not None:
-            for name in total:
-                total[name] += usage[name]
-            cached += usage["prompt_token_details"]["cached_tokens"]
-            reasoning += usage["completion_tokens_details"]["reasoning_tokens"]
-    return {
-        **total,
-        "prompt_token_details": {"cached_tokens": cached},
-        "completion_tokens_details": {"reasoning_tokens": reasoning},
-    }

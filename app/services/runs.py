@@ -1,4 +1,4 @@
-"""Runs, as clients make and steer them. What workers do with them: run_claims and run_status."""
+"""Runs, as clients make and steer them. What workers do with them: run_claims, run_leases and run_status."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,7 +19,17 @@ from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
 from app.schemas.tools import stored_tools
-from app.services import assistants, messages, run_claims, run_limits, run_rows, run_status, threads, tool_resources
+from app.services import (
+    assistants,
+    messages,
+    run_endings,
+    run_leases,
+    run_limits,
+    run_rows,
+    run_status,
+    threads,
+    tool_resources,
+)
 from app.settings import Settings
 from app.signals import events_after_commit, nudge_after_commit, stop_after_commit
 
@@ -215,14 +225,14 @@ async def cancel(session: AsyncSession, project_id: str, thread_id: str, run_id:
     run = await get(session, project_id, thread_id, run_id, lock=True)
     if run.status not in ACTIVE or run.status == "cancelling":
         raise InvalidRequest(f"Cannot cancel run with status '{run.status}'.")
-    at_work = run.lease_expires_at is not None and await run_claims.is_held(session, run)
+    at_work = run.lease_expires_at is not None and await run_leases.is_held(session, run)
     await run_status.transition(session, run, "cancelling", new_attempt=not at_work)
     answer = schemas.Run.model_validate(run)
     if at_work:
         stop_after_commit(session, run.id)
     else:
         cancelling = event("thread.run.cancelling", answer)
-        events = await run_status.finish(session, run, "cancelled")
+        events = await run_endings.finish(session, run, "cancelled")
         events_after_commit(session, run.id, run.attempt, [cancelling, *events])
     return answer
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import migrate
 from app.db.session import Sessions, after_commit, autocommit, create_engine, create_sessions, transaction
-from app.services import run_claims
+from app.services import run_blame, run_claims, run_leases, run_sweep
 from app.settings import Settings
 from tests.stack import Stack
 
@@ -89,16 +89,16 @@ async def test_a_lease_is_looked_at_by_the_database_s_clock(sessions: Sessions, 
     async with transaction(sessions) as session:
         ((claimed,),) = [await run_claims.claim(session, 3600, 1)]
     async with transaction(sessions) as session:
-        assert await run_claims.is_held(session, claimed.run)
+        assert await run_leases.is_held(session, claimed.run)
     database.execute("UPDATE runs SET lease_expires_at = clock_timestamp() - interval '1ms'")
     async with transaction(sessions) as session:
-        assert not await run_claims.is_held(session, claimed.run)
+        assert not await run_leases.is_held(session, claimed.run)
 
 
 async def test_the_sweep_sees_what_waits(sessions: Sessions, database: psycopg.Connection) -> None:
     async def waits() -> bool:
         async with transaction(sessions) as session:
-            return await run_claims.has_waiting(session, 2)
+            return await run_sweep.has_waiting(session, 2)
 
     assert not await waits()
     queue(database, "a", 1)
@@ -134,7 +134,7 @@ async def test_a_run_that_takes_its_workers_with_it_is_to_blame_in_the_end(
     for _ in range(times + 1):
         async with transaction(sessions) as session:
             (taken,) = await run_claims.claim(session, 3600, 1, held)
-        blamed.append(taken.is_to_blame(0))
+        blamed.append(run_blame.is_too_much(taken.run, 0))
         database.execute("UPDATE runs SET lease_expires_at = now()")
     assert blamed == [False] * times + [True]
 
@@ -144,8 +144,8 @@ async def test_a_run_that_makes_progress_is_never_to_blame(sessions: Sessions, d
     for progress in range(10):
         async with transaction(sessions) as session:
             (taken,) = await run_claims.claim(session, 3600, 1)
-            await run_claims.note_progress(session, taken, progress)
-        assert not taken.is_to_blame(progress)
+            await run_blame.note_progress(session, taken.run, progress, taken.blame)
+        assert not run_blame.is_too_much(taken.run, progress)
         database.execute("UPDATE runs SET lease_expires_at = now()")
 
 
@@ -157,13 +157,13 @@ async def test_a_run_is_not_to_blame_for_a_worker_that_lives_or_gives_it_back(
     for _ in range(5):
         async with transaction(sessions) as session:
             (taken,) = await run_claims.claim(session, 3600, 1)
-        assert not taken.is_to_blame(0)
+        assert not run_blame.is_too_much(taken.run, 0)
         if taken_over:
             database.execute("UPDATE runs SET lease_expires_at = now()")
             async with transaction(sessions) as session:
                 await run_claims.claim(session, 3600, 1)
         async with transaction(sessions) as session:
-            await run_claims.excuse(session, taken.run.id, taken.run.attempt)
+            await run_blame.excuse(session, taken.run.id, taken.run.attempt)
         if taken_over:
             database.execute("UPDATE runs SET lease_expires_at = NULL")
     assert database.execute("SELECT blame FROM runs").fetchone() == (0,)

@@ -32,7 +32,7 @@ from app.models import Assistant, Project
 from app.queue import Queue, create_celery
 from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
-from app.services import run_claims, runs, threads
+from app.services import run_sweep, runs, threads
 from app.settings import Settings
 from app.signals import Signals
 from app.supervision import Work
@@ -308,8 +308,8 @@ class World:
 
     async def _sweep(self, _step: Sweep, _: RunModel) -> int:
         async with transaction(self.sessions) as session:
-            assert await run_claims.try_sweep_lock(session)
-            return await run_claims.end_overdue(session)
+            assert await run_sweep.try_sweep_lock(session)
+            return await run_sweep.end_overdue(session)
 
     async def _claim(self, step: Claim, _: RunModel) -> list[tuple[int, int]]:
         worker = self.workers[step.worker]

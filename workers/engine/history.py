@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json
 from app.models import Message, Run, RunStep
-from app.services import run_status
+from app.services import run_endings
 from workers.engine.context import OwnTurn, ToldCall, ToolExchange
 from workers.tools.base import UPSTREAM
 from workers.tools.material import Gathering, Material
@@ -157,7 +157,7 @@ async def read_past(session: AsyncSession, run: Run, toolbox: Toolbox) -> Past:
             turns[step.turn] = turn
         else:
             turns[step.turn] = replace(turn, exchange=_exchange(step, toolbox))
-    usage = run_status.total_usage(step.usage for step in steps)
+    usage = run_endings.total_usage(step.usage for step in steps)
     spent = Spent(usage["prompt_tokens"], usage["completion_tokens"])
     open_step = next((step for step in steps if step.status == "in_progress"), None)
     in_order = [turns[number] for number in sorted(turns)]

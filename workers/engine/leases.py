@@ -14,7 +14,7 @@ from app.db.base import now
 from app.db.session import Sessions, transaction
 from app.errors import in_brief
 from app.models import Run
-from app.services import run_claims
+from app.services import run_blame, run_leases
 from app.signals import stops
 
 log = structlog.get_logger()
@@ -148,14 +148,14 @@ class Leases:
             return
         async with transaction(self._sessions) as session:
             attempts = {run_id: lease.attempt for run_id, lease in held.items()}
-            found = await run_claims.renew(session, attempts, self._seconds)
+            found = await run_leases.renew(session, attempts, self._seconds)
         self._notice(held, found)
 
     async def _tell_excused(self) -> None:
         excused = list(self._excused)
         async with transaction(self._sessions) as session:
             for run_id, attempt in excused:
-                await run_claims.excuse(session, run_id, attempt)
+                await run_blame.excuse(session, run_id, attempt)
         del self._excused[: len(excused)]
 
     async def listen_for_ever(self) -> None:

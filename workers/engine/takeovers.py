@@ -9,7 +9,7 @@ from app.db.session import transaction
 from app.events import event
 from app.models import Run
 from app.schemas import runs as run_schemas
-from app.services import run_claims, run_status, run_steps
+from app.services import run_blame, run_status, run_steps
 from app.services.run_claims import Claim
 from app.services.told import Told
 from workers.engine.event_writer import RunLog
@@ -26,7 +26,7 @@ async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
     Where the log lacks something that stays, its readers are to have it from the rows.
     """
     run = claim.run
-    if claim.is_hopeless:
+    if run_blame.is_hopeless(run):
         raise GivenUp
     told = await _told(process, run)
     if told.last == "thread.run.queued":
@@ -35,11 +35,11 @@ async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
         await run_status.hold(session, run)
         kept = await run_steps.discard_unfinished(session, run)
         progress = run_steps.progress(kept)
-        await run_claims.note_progress(session, claim, progress)
+        await run_blame.note_progress(session, run, progress, claim.blame)
     if told.last is None or not all(told.has_told(f"thread.run.step.{step.status}", step.id) for step in kept):
         log.skip()
     log.append(*told.end_dropped({step.id for step in kept}))
-    if claim.is_to_blame(progress):
+    if run_blame.is_too_much(run, progress):
         raise GivenUp
 
 

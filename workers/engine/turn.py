@@ -12,7 +12,7 @@ from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
 from app.schemas import run_steps as step_schemas
-from app.services import run_rows, run_status, run_steps
+from app.services import run_endings, run_rows, run_steps
 from workers.engine.drafts import CallsDraft, MessageDraft, TextPiece
 from workers.engine.event_writer import RunLog
 from workers.tools.material import Material
@@ -126,7 +126,7 @@ class Turn:
         message.status = "completed"
         step.status = "completed"
         message.completed_at = step.completed_at = now()
-        step.usage = usage or run_status.total_usage([])
+        step.usage = usage or run_endings.total_usage([])
         shown = message_schemas.Message.model_validate(message)
         return [event("thread.message.completed", shown), *step_events(step, "completed")]
 
