@@ -2,13 +2,18 @@
 
 import json
 import re
-from pathlib import Path
+
+import pytest
 
 from tests.compatibility.operations import NODE_ONLY, NOT_SERVED, OPERATIONS, PYTHON_ONLY
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import Locum
+from tests.sdk.conftest import NodeClient
 from tests.sdk.installing import run
 from tests.watched_streams import Watch
+
+#: The clients are installed from their registries.
+pytestmark = pytest.mark.timeout(300)
 
 
 def _in_python(path: str) -> str:
@@ -16,10 +21,13 @@ def _in_python(path: str) -> str:
     return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", path)
 
 
-def test_every_method_is_called(locum: Locum, backend: CompletionBackend, node_folder: Path, watch: Watch) -> None:
+def test_every_method_is_called(
+    locum: Locum, backend: CompletionBackend, node_client: NodeClient, watch: Watch
+) -> None:
     where = ["--base-url", locum.base_url, "--api-key", locum.new_project(), "--backend", backend.origin]
-    report = json.loads(run("node", "--import", "./recorded_streams.mjs", "methods.mjs", *where, cwd=node_folder))
-    watch.read(node_folder / "streams.jsonl")
+    program = [node_client.node, "--import", "./recorded_streams.mjs", "methods.mjs"]
+    report = json.loads(run(*program, *where, cwd=node_client.folder))
+    watch.read(node_client.folder / "streams.jsonl")
     offered, answered, refused = (set(report[name]) for name in ("offered", "answered", "refused"))
     assert offered - answered - refused == set()
     assert (answered | refused) - offered == set()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.completion_backend import CompletionBackend
 from tests.running import Locum
+from tests.sdk.conftest import NodeClient
 from tests.sdk.installing import run
 from tests.watched_streams import Watch
 
@@ -68,8 +69,9 @@ def test_python_of_v1(package: str, scenarios: int, locum: Locum, backend: Compl
     play(python, "-m", "tests.sdk.v1_client", cwd=ROOT, locum=locum, backend=backend, scenarios=scenarios)
 
 
-def test_node(locum: Locum, backend: CompletionBackend, node_folder: Path, watch: Watch) -> None:
-    play("node", "--import", "./recorded_streams.mjs", "main.mjs", cwd=node_folder, locum=locum, backend=backend)
+def test_node(locum: Locum, backend: CompletionBackend, node_client: NodeClient, watch: Watch) -> None:
+    program = [node_client.node, "--import", "./recorded_streams.mjs", "main.mjs"]
+    play(*program, cwd=node_client.folder, locum=locum, backend=backend)
     streams = watch.streams
-    watch.read(node_folder / "streams.jsonl")
+    watch.read(node_client.folder / "streams.jsonl")
     assert watch.streams > streams
