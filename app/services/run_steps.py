@@ -1,6 +1,7 @@
 """Run steps: what the workers write, and what clients read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,12 +17,12 @@ from app.services import threads
 from app.services.told import NO_TEXT
 
 
-def new_step(run: Run, turn: int, step_details: Json) -> RunStep:
-    """A step in progress of `run`, not stored yet; its type is that of `step_details`."""
+def new_step(run: Run, turn: int, step_details: Json, at: datetime | None = None) -> RunStep:
+    """A step in progress of `run` that begins now, or `at`, not stored yet; its type is that of `step_details`."""
     return RunStep(
         id=ids.new(ids.RUN_STEP),
         project_id=run.project_id,
-        created_at=now(),
+        created_at=at or now(),
         thread_id=run.thread_id,
         run_id=run.id,
         assistant_id=run.assistant_id,
@@ -61,7 +62,10 @@ async def _require_run(session: AsyncSession, project_id: str, thread_id: str, r
 
 
 def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
-    """The message that `turn` of `run` begins to write, still empty, and its step; not stored yet."""
+    """The message that `turn` of `run` begins to write, still empty, and its step, of one time; not stored yet.
+
+    The step is told first, so the message may not be a second older.
+    """
     message = Message(
         id=ids.new(ids.MESSAGE),
         project_id=run.project_id,
@@ -76,7 +80,7 @@ def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
         metadata_={},
     )
     details = {"type": "message_creation", "message_creation": {"message_id": message.id}}
-    return message, new_step(run, turn, details)
+    return message, new_step(run, turn, details, message.created_at)
 
 
 def message_incomplete(message: Message) -> RunEvent:
