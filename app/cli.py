@@ -19,6 +19,10 @@ from app.worker_kinds import WorkerKind, worker_command
 
 #: How long answers that are under way may take to end when the API is stopped; clients take up a cut stream again.
 _API_STOP_SECONDS: Final = 5
+#: How long a connection may stay open between two requests, in client time-outs: 75 seconds by default, which is longer
+#: than most clients and proxies keep one, so that it is they who close it. A request that meets a connection being
+#: closed is lost, and a POST is not always sent again.
+_IDLE_TIMEOUTS: Final = 2.5
 
 app = typer.Typer(
     name="locum",
@@ -84,6 +88,7 @@ def api(host: Host = None, port: Port = None) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_API_STOP_SECONDS,
+        timeout_keep_alive=round(_IDLE_TIMEOUTS * settings.client_timeout),
     )
     # Uvicorn raises the signal that stopped it once more when all is done: to have been stopped is no failure.
     signal.signal(signal.SIGTERM, lambda *_: None)

@@ -25,6 +25,9 @@ _MANY: Final = 14
 #: What a busy machine may take for an answer that is due at once.
 _SOON: Final = 8.0
 
+_GET: Final = b"GET /healthz HTTP/1.1\r\nHost: locum\r\n\r\n"
+_KEPT_BY_CLIENTS: Final = 5.0
+
 _POSTS: Final = [operation for operation in OPERATIONS if operation.method == "POST"]
 
 
@@ -167,6 +170,24 @@ def test_idle_connections_keep_nobody_waiting(api: Locum, http: httpx2.Client) -
         began = time.monotonic()
         assert http.post(f"{api.base_url}/threads", json={}).status_code == 200
         assert time.monotonic() - began < _SOON
+
+
+@pytest.fixture(scope="module", autouse=True)
+def idle_connection(locum: Locum) -> Iterator[tuple[socket.socket, float]]:
+    """A connection that is idle from the first test of this module on, and the time since when."""
+    with contextlib.closing(_connected(locum, _GET)) as opened:
+        assert opened.recv(65536).startswith(b"HTTP/1.1 200 ")
+        yield opened, time.monotonic()
+
+
+def test_an_idle_connection_is_kept_longer_than_clients_keep_theirs(
+    idle_connection: tuple[socket.socket, float],
+) -> None:
+    """Python's clients keep one for five seconds: were that the server's limit, too, requests would meet its end."""
+    opened, since = idle_connection
+    time.sleep(max(0.0, since + 1.2 * _KEPT_BY_CLIENTS - time.monotonic()))
+    opened.sendall(_GET)
+    assert opened.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 class _Watched:
