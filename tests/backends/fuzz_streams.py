@@ -1,12 +1,14 @@
 """Answers of model servers at random through a whole Locum: every run ends, and its calls are what the answer means.
 
-    python -m tests.backends.fuzz_streams --cases 10000 [--first 0] [--at-once 16]
+    python -m tests.backends.fuzz_streams --cases 10000 [--first 0] [--at-once 32] [--minutes 50]
 
-Each case is a run on a Postgres, a Redis, an API and a worker of their own: the scripted server sends the case's bytes,
-cut as the case says. A run with calls must pause with them, once their outputs are there, it must complete.
+No case begins after those minutes. Each is a run on a Postgres, a Redis, an API and a worker of their own: the scripted
+server sends the case's bytes, cut as the case says. A run with calls must pause with them; with their outputs
+there, it must complete.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -54,6 +56,8 @@ class Fuzz:
                 wrong = f"{len(self._backend.requests(model))} model calls"
         except httpx2.TimeoutException:
             wrong = "stuck"
+        except httpx2.TransportError as error:
+            wrong = f"cut off: {error!r}"
         finally:
             self._backend.forget(model)
         return wrong and f"case {given.number}: {wrong} ({given.form})"
@@ -94,15 +98,22 @@ class Fuzz:
         return (*(last or ("no event", None)), texts)
 
 
-def play(locum: Locum, backend: CompletionBackend, numbers: Iterable[int], at_once: int) -> list[str]:
-    """What is wrong with the cases of these numbers."""
+def play(
+    locum: Locum, backend: CompletionBackend, numbers: Iterable[int], at_once: int, minutes: float = math.inf
+) -> dict[int, str | None]:
+    """What is wrong with the cases of these numbers, as far as they have begun within `minutes`; None if nothing is."""
+    until = time.monotonic() + 60 * minutes
     headers = {"Authorization": f"Bearer {locum.api_key}"}
     with (
         httpx2.Client(base_url=locum.base_url, headers=headers, timeout=STUCK_SECONDS) as http,
         ThreadPoolExecutor(at_once) as pool,
     ):
         fuzz = Fuzz(http, backend)
-        return [wrong for wrong in pool.map(lambda number: fuzz.play(case(number)), numbers) if wrong is not None]
+
+        def played(number: int) -> tuple[int, str | None] | None:
+            return (number, fuzz.play(case(number))) if time.monotonic() < until else None
+
+        return dict(filter(None, pool.map(played, numbers)))
 
 
 def main() -> int:
@@ -110,7 +121,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Answers of model servers at random, through a whole Locum.")
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--at-once", type=int, default=32)
+    parser.add_argument("--minutes", type=float, default=math.inf)
     arguments = parser.parse_args()
     numbers = range(arguments.first, arguments.first + arguments.cases)
     with (
@@ -119,22 +131,20 @@ def main() -> int:
         run_stack(Path(folder)) as stack,
         run_locum(stack, backend.url, Path(folder)) as locum,
     ):
-        return _report(locum, backend, numbers, arguments.at_once)
+        began = time.monotonic()
+        played = play(locum, backend, numbers, arguments.at_once, arguments.minutes)
+        return _report(played, backend.violations, time.monotonic() - began)
 
 
-def _report(locum: Locum, backend: CompletionBackend, numbers: range, at_once: int) -> int:
-    began = time.monotonic()
-    wrong = play(locum, backend, numbers, at_once)
+def _report(played: dict[int, str | None], violations: list[str], took: float) -> int:
+    wrong = [line for line in played.values() if line is not None]
     kinds = Counter("stuck" if ": stuck (" in line else "otherwise than meant" for line in wrong)
-    calls = sum(len(case(number).meant.calls) for number in numbers)
-    took = time.monotonic() - began
+    calls = sum(len(case(number).meant.calls) for number in played)
     found = ", ".join(f"{kinds[kind]} {kind}" for kind in ("stuck", "otherwise than meant"))
-    told = (
-        f"{len(numbers)} answers with {calls} calls in {took:.0f} s: {found}, {len(backend.violations)} wrong requests"
-    )
-    lines = [*wrong, *backend.violations[:20], told]
+    told = f"{len(played)} answers with {calls} calls in {took:.0f} s: {found}, {len(violations)} wrong requests"
+    lines = [*wrong, *violations[:20], told]
     sys.stdout.write("\n".join(lines) + "\n")
-    return 1 if wrong or backend.violations else 0
+    return 1 if wrong or violations else 0
 
 
 if __name__ == "__main__":
