@@ -2,6 +2,7 @@
 
     APIError                        any answer with OpenAI's error envelope
     ├─ InvalidRequest      400      the request is wrong, or wrong for the state of things
+    │  └─ StorageFull               no room for more files of the project
     ├─ AuthenticationError 401
     ├─ NotFound            404      missing, or of another project: the same answer
     ├─ RequestTooLarge     413
@@ -46,6 +47,18 @@ class APIError(Exception):
 class InvalidRequest(APIError):
     status = 400
     type = "invalid_request_error"
+
+
+class StorageFull(InvalidRequest):
+    """The project has no room for more bytes. OpenAI answers so when an organization's storage is full."""
+
+    @classmethod
+    def of(cls, limit: int) -> "StorageFull":
+        """The answer where a project may have `limit` bytes."""
+        return cls(
+            f"You have exceeded your file storage quota. The files of this project may have {limit:,} bytes in all."
+            " Delete files that are no longer needed, or try a smaller file."
+        )
 
 
 class AuthenticationError(APIError):

@@ -193,6 +193,9 @@ class Settings(SandboxSettings):
     s3_access_key_id: str | None = Field(None, description="with its secret; else as AWS's own tools find them")
     s3_secret_access_key: SecretStr | None = None
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="of one file")
+    project_storage_bytes: int = Field(
+        0, ge=0, description="of a project's files and parts of uploads, all together; 0: no limit"
+    )
     download_all_files: bool = Field(default=True, description="also those of purpose assistants, which OpenAI refuses")
 
     # Vector stores.
@@ -212,6 +215,9 @@ class Settings(SandboxSettings):
     prune_files_days: int | None = Field(None, ge=1, description="after which files nothing refers to are deleted")
 
     # Code, in a sandbox host.
+    code_files_bytes: int = Field(
+        512 * 2**20, ge=1, description="of the files and images that one execution may bring back, all together"
+    )
     sandbox_url: str | None = Field(None, description="of the sandbox host: http://host:port")
 
     # Event logs of runs, in Redis.

@@ -7,6 +7,7 @@ from app.models.idempotency_key import IdempotencyKey
 from app.models.imported_place import ImportedPlace
 from app.models.message import Message
 from app.models.project import ApiKey, Project
+from app.models.project_storage import ProjectStorage
 from app.models.run import Run
 from app.models.run_step import RunStep
 from app.models.thread import Thread
@@ -26,6 +27,7 @@ __all__ = [
     "ImportedPlace",
     "Message",
     "Project",
+    "ProjectStorage",
     "Run",
     "RunStep",
     "Thread",

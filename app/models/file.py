@@ -1,11 +1,15 @@
 """Files."""
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base
+
+#: The status of a file that was imported without its contents; `status_details` says so to the client.
+WITHOUT_CONTENTS: Final = "error"
 
 
 class File(ApiObject, Base):

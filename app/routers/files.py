@@ -23,7 +23,7 @@ from app.multipart import read_form
 from app.ranges import requested
 from app.schemas.common import ListPage
 from app.schemas.files import FORM_FIELDS, File, FileCreate, FileDeleted, form_body
-from app.services import files
+from app.services import files, storage_budget
 from app.services.stored_bytes import Incoming
 from app.validation import invalid_request
 
@@ -57,7 +57,8 @@ _CONTENT: Final[dict[int | str, Any]] = {
 async def create_file(
     request: Request, project: KnownProjectDep, sessions: SessionsDep, storage: StorageDep, settings: SettingsDep
 ) -> File:
-    async with Incoming(storage, ids.FILE, settings.max_file_bytes) as incoming:
+    room = await storage_budget.room(sessions, project, settings.project_storage_bytes)
+    async with Incoming(storage, ids.FILE, settings.max_file_bytes, room=room) as incoming:
         form = await read_form(request, "file", incoming.take, fields=FORM_FIELDS, check=_refuse_early)
         body = _body({**form.fields, "filename": form.filename})
         form.file.refuse_empty("file")
@@ -69,6 +70,7 @@ async def create_file(
                 form.file,
                 filename=body.filename,
                 purpose=body.purpose,
+                storage_limit=settings.project_storage_bytes,
                 expires_after=seconds,
             )
     return File.model_validate(file)

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 
 from app import ids
 from app.db.session import transaction
-from app.deps import KnownProjectDep, ProjectDep, SessionDep, SessionsDep, StorageDep, UploadId
+from app.deps import KnownProjectDep, ProjectDep, SessionDep, SessionsDep, SettingsDep, StorageDep, UploadId
 from app.json_body import JsonRoute
 from app.multipart import read_form
 from app.schemas.uploads import MAX_PART_BYTES, Upload, UploadComplete, UploadCreate, UploadPart
-from app.services import uploads
+from app.services import storage_budget, uploads
 from app.services.stored_bytes import Incoming
 
 router = APIRouter(prefix="/uploads", tags=["Uploads"], route_class=JsonRoute)
@@ -38,23 +38,35 @@ async def create_upload(body: UploadCreate, project: ProjectDep, session: Sessio
 
 @parts.post("/{upload_id}/parts", openapi_extra={"requestBody": _FORM})
 async def add_upload_part(
-    upload_id: UploadId, request: Request, project: KnownProjectDep, sessions: SessionsDep, storage: StorageDep
+    upload_id: UploadId,
+    request: Request,
+    project: KnownProjectDep,
+    sessions: SessionsDep,
+    storage: StorageDep,
+    settings: SettingsDep,
 ) -> UploadPart:
     async with transaction(sessions) as session:
         await uploads.pending(session, project, upload_id, "add a part to")
-    async with Incoming(storage, ids.UPLOAD_PART, MAX_PART_BYTES) as incoming:
+    room = await storage_budget.room(sessions, project, settings.project_storage_bytes)
+    async with Incoming(storage, ids.UPLOAD_PART, MAX_PART_BYTES, room=room) as incoming:
         form = await read_form(request, "data", incoming.take)
         form.file.refuse_empty("data")
         async with transaction(sessions) as session:
-            part = await uploads.add_part(session, project, upload_id, form.file)
+            part = await uploads.add_part(session, project, upload_id, form.file, settings.project_storage_bytes)
     return UploadPart.model_validate(part)
 
 
 @router.post("/{upload_id}/complete")
 async def complete_upload(
-    upload_id: UploadId, body: UploadComplete, project: KnownProjectDep, sessions: SessionsDep, storage: StorageDep
+    upload_id: UploadId,
+    body: UploadComplete,
+    project: KnownProjectDep,
+    sessions: SessionsDep,
+    storage: StorageDep,
+    settings: SettingsDep,
 ) -> Upload:
-    upload, file = await uploads.complete(sessions, storage, project, upload_id, body)
+    limit = settings.project_storage_bytes
+    upload, file = await uploads.complete(sessions, storage, project, upload_id, body, limit)
     return Upload.completed(upload, file)
 
 

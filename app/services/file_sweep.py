@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Sessions, transaction
 from app.models import File, Upload, UploadPart
-from app.services import files, uploads
+from app.services import files, storage_budget, uploads
 from app.services.stored_bytes import KINDS, ORPHANED_SECONDS, remove
 from app.storage import Storage, StorageAway, StoredObject
 
@@ -25,6 +25,9 @@ _OBJECTS: Final = 1000
 #: While this key is there, the storage has been looked through, or is being, by some process.
 LISTED_KEY: Final = "locum:storage:listed"
 _LISTED_SECONDS: Final = 600
+#: The same for what each project has stored.
+COUNTED_KEY: Final = "locum:storage:counted"
+_COUNTED_SECONDS: Final = 86_400
 
 
 class FileSweep:
@@ -39,9 +42,13 @@ class FileSweep:
     async def sweep(self) -> None:
         """One sweep; what it leaves is for the next. Raises SQLAlchemyError and RedisError."""
         async with transaction(self._sessions) as session:
-            expired = await self._end_uploads(session) + await self._delete_files(session)
+            expired = await self._end_uploads(session)
+        async with transaction(self._sessions) as session:
+            expired += await self._delete_files(session)
         if expired:
             log.info("files_and_uploads_expired", count=expired)
+        if await self._redis.set(COUNTED_KEY, "1", nx=True, ex=_COUNTED_SECONDS):
+            await storage_budget.recount(self._sessions)
         try:
             await self._remove_orphans()
         except StorageAway:
@@ -50,7 +57,7 @@ class FileSweep:
     async def _end_uploads(self, session: AsyncSession) -> int:
         overdue = sa.select(Upload).where(Upload.status == "pending", Upload.expires_at <= sa.func.now())
         found = (await session.scalars(overdue.limit(_UPLOADS).with_for_update(skip_locked=True))).all()
-        for upload in found:
+        for upload in sorted(found, key=lambda one: one.project_id):
             await uploads.close(session, self._storage, upload, "expired")
         return len(found)
 

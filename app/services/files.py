@@ -14,7 +14,9 @@ from app.db.base import now
 from app.db.session import Sessions, be_patient, transaction
 from app.errors import InvalidRequest, NotFound
 from app.models import Assistant, File, Thread
+from app.models.file import WITHOUT_CONTENTS
 from app.pagination import Page, PageQuery, paginate, scoped
+from app.services import storage_budget
 from app.services.stored_bytes import Incoming, Received, key_of, remove_after_commit
 from app.storage import BytesMissing, Storage
 
@@ -22,8 +24,6 @@ log = structlog.get_logger()
 
 #: Those whose content OpenAI does not give back (contract, section 11).
 _KEPT_PURPOSES: Final = frozenset({"assistants", "user_data"})
-#: The status of a file that was imported without its contents; `status_details` says so to the client.
-WITHOUT_CONTENTS: Final = "error"
 _CODE_FILES: Final = ("code_interpreter", "file_ids")
 #: As the index on threads has it: Postgres must see that it may use that.
 _HAS_RESOURCES: Final = sa.text("tool_resources <> '{}'::jsonb")
@@ -80,11 +80,13 @@ async def add(
     *,
     filename: str,
     purpose: str,
+    storage_limit: int,
     expires_after: int | None = None,
 ) -> File:
     """Makes the file whose bytes have come; `expires_after` counts seconds.
 
-    Raises InvalidRequest if they came too long ago.
+    Raises InvalidRequest if they came too long ago, and StorageFull where the project then has more than
+    `storage_limit` bytes (0: as many as it likes).
     """
     written = received.claim()
     made = now()
@@ -101,6 +103,7 @@ async def add(
     )
     session.add(file)
     await session.flush()
+    await storage_budget.check(session, project_id, storage_limit)
     return file
 
 
@@ -112,14 +115,15 @@ async def store(
     filename: str,
     purpose: str,
     data: AsyncIterable[bytes],
-    expires_after: int | None = None,
+    storage_limit: int,
 ) -> File:
-    """Makes a file of Locum's own, of any size, in a transaction of its own. Raises StorageAway."""
-    async with Incoming(storage, ids.FILE) as incoming:
+    """Makes a file of Locum's own, in a transaction of its own. Raises StorageFull, and StorageAway."""
+    room = await storage_budget.room(sessions, project_id, storage_limit)
+    async with Incoming(storage, ids.FILE, room=room) as incoming:
         received = await incoming.take(data)
         async with transaction(sessions) as session:
             return await add(
-                session, project_id, received, filename=filename, purpose=purpose, expires_after=expires_after
+                session, project_id, received, filename=filename, purpose=purpose, storage_limit=storage_limit
             )
 
 

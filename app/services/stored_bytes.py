@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.session import after_commit
-from app.errors import APIError, InvalidRequest, RequestTooLarge
+from app.errors import APIError, InvalidRequest, RequestTooLarge, StorageFull
+from app.services.storage_budget import Room
 from app.storage import Storage, StorageAway, Written
 
 log = structlog.get_logger()
@@ -67,15 +68,22 @@ class Incoming:
     After any other error nobody knows whether a row was committed: then the sweep decides.
     """
 
-    def __init__(self, storage: Storage, prefix: str, limit: int | None = None) -> None:
+    def __init__(self, storage: Storage, prefix: str, limit: int | None = None, *, room: Room | None = None) -> None:
+        """`limit` is that of the object, `room` what the project has left; None for none."""
         self._storage = storage
         self._id = ids.new(prefix)
         self._limit = limit
+        self._room = room
         self._received: Received | None = None
 
     async def take(self, data: AsyncIterable[bytes]) -> Received:
-        """Writes `data` to the storage. Raises RequestTooLarge beyond the limit, and StorageAway."""
-        counted = data if self._limit is None else _limited(data, self._limit)
+        """Writes `data` to the storage. Raises RequestTooLarge, StorageFull, and StorageAway."""
+        counted = data
+        if self._limit is not None:
+            too_large = RequestTooLarge(f"The file is too large. Expected {self._limit} bytes at most.")
+            counted = _limited(counted, self._limit, too_large)
+        if self._room is not None:
+            counted = _limited(counted, self._room.bytes, StorageFull.of(self._room.limit))
         self._received = Received(self._id, await self._storage.write(key_of(self._id), counted))
         return self._received
 
@@ -89,12 +97,12 @@ class Incoming:
             await remove(self._storage, [self._id])
 
 
-async def _limited(data: AsyncIterable[bytes], limit: int) -> AsyncIterator[bytes]:
+async def _limited(data: AsyncIterable[bytes], limit: int, error: APIError) -> AsyncIterator[bytes]:
     left = limit
     async for chunk in data:
         left -= len(chunk)
         if left < 0:
-            raise RequestTooLarge(f"The file is too large. Expected {limit} bytes at most.")
+            raise error
         yield chunk
 
 

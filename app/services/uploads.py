@@ -14,7 +14,7 @@ from app.errors import InvalidRequest, NotFound
 from app.models import File, Upload, UploadPart
 from app.pagination import scoped
 from app.schemas import uploads as schemas
-from app.services import files
+from app.services import files, storage_budget
 from app.services.stored_bytes import Incoming, Received, key_of, remove_after_commit
 from app.storage import BytesMissing, Storage
 
@@ -62,11 +62,13 @@ async def pending(session: AsyncSession, project_id: str, upload_id: str, to: st
     return upload
 
 
-async def add_part(session: AsyncSession, project_id: str, upload_id: str, received: Received) -> UploadPart:
+async def add_part(
+    session: AsyncSession, project_id: str, upload_id: str, received: Received, storage_limit: int
+) -> UploadPart:
     """Makes the part whose bytes have come.
 
     Parts may be more than the file needs: a client that lost an answer sends its part again. Raises NotFound, and
-    InvalidRequest for an upload that waits no more, or that holds too much.
+    InvalidRequest for an upload that waits no more, or that holds too much; StorageFull where the project does.
     """
     upload = await pending(session, project_id, upload_id, "add a part to", lock=True)
     written = received.claim()
@@ -80,11 +82,17 @@ async def add_part(session: AsyncSession, project_id: str, upload_id: str, recei
     part = UploadPart(id=received.id, project_id=project_id, upload_id=upload.id, bytes=written.bytes)
     session.add(part)
     await session.flush()
+    await storage_budget.check(session, project_id, storage_limit)
     return part
 
 
 async def complete(
-    sessions: Sessions, storage: Storage, project_id: str, upload_id: str, body: schemas.UploadComplete
+    sessions: Sessions,
+    storage: Storage,
+    project_id: str,
+    upload_id: str,
+    body: schemas.UploadComplete,
+    storage_limit: int,
 ) -> tuple[Upload, File]:
     """Makes the file of an upload out of the parts that the request names.
 
@@ -106,7 +114,7 @@ async def complete(
             message = f"The MD5 checksum of the parts is '{received.written.md5}', which is not '{body.md5}'."
             raise InvalidRequest(message, param="md5", code="invalid_value")
         async with transaction(sessions) as session:
-            return await _finish(session, storage, project_id, upload_id, received)
+            return await _finish(session, storage, project_id, upload_id, received, storage_limit)
 
 
 async def _check_parts(session: AsyncSession, upload: Upload, part_ids: Sequence[str]) -> None:
@@ -136,19 +144,22 @@ async def _joined(storage: Storage, part_ids: Sequence[str]) -> AsyncIterator[by
 
 
 async def _finish(
-    session: AsyncSession, storage: Storage, project_id: str, upload_id: str, received: Received
+    session: AsyncSession, storage: Storage, project_id: str, upload_id: str, received: Received, storage_limit: int
 ) -> tuple[Upload, File]:
     upload = await pending(session, project_id, upload_id, "complete", lock=True)
+    # The file takes the room of its parts.
+    await close(session, storage, upload, "completed")
     file = await files.add(
         session,
         project_id,
         received,
         filename=upload.filename,
         purpose=upload.purpose,
+        storage_limit=storage_limit,
         expires_after=upload.file_expires_after,
     )
     upload.file_id = file.id
-    await close(session, storage, upload, "completed")
+    await session.flush()
     return upload, file
 
 

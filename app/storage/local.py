@@ -115,12 +115,17 @@ def _create(path: Path) -> BinaryIO:
 
 def _append(file: BinaryIO, digest: Digest, piece: bytes) -> None:
     digest.update(piece)
+    if not piece[0] and piece == bytes(len(piece)):
+        # A hole, as code makes them by the gigabyte, takes no room here either.
+        file.seek(len(piece), os.SEEK_CUR)
+        return
     rest = memoryview(piece)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 def _finish(file: BinaryIO, unfinished: Path, path: Path) -> None:
+    file.truncate()
     os.fsync(file.fileno())
     unfinished.rename(path)
     for folder in (path.parent, path.parent.parent):

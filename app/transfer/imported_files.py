@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import now
 from app.db.session import Sessions, transaction
 from app.models import File, VectorStoreFile
+from app.models.file import WITHOUT_CONTENTS
 from app.pagination import scoped
-from app.services.files import WITHOUT_CONTENTS
 from app.services.stored_bytes import key_of
 from app.storage import Storage
 from app.transfer.objects import Row, Saved, SavedFile

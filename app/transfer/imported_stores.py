@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import now
 from app.models import File, VectorStore
+from app.models.file import WITHOUT_CONTENTS
 from app.services import store_expiry
-from app.services.files import WITHOUT_CONTENTS
 from app.transfer.imported_files import NO_CONTENTS
 from app.transfer.objects import Row, Saved, SavedStore
 

@@ -26,6 +26,7 @@ from app.backends.embeddings import Vector
 from app.db.session import DATABASE_AWAY, transaction
 from app.errors import NotFound, in_brief
 from app.models import File
+from app.models.file import WITHOUT_CONTENTS
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
 from app.services.ingestion_claims import Claim, FileLost
 from app.storage import BytesMissing
@@ -152,7 +153,7 @@ class Ingestion:
                 file = await files.get(session, self._claim.project_id, self._claim.file_id)
             except NotFound:
                 raise FileLost from None
-        if file.status == files.WITHOUT_CONTENTS:
+        if file.status == WITHOUT_CONTENTS:
             raise Unparsable("invalid_file", str(file.status_details))
         with _on_own_disk():
             folder = tempfile.TemporaryDirectory(prefix="locum-")

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from app.db.base import Json
+from app.errors import StorageFull
 from app.models import File
 from app.services import files
 from app.storage.base import BytesMissing, StorageAway
@@ -23,7 +24,7 @@ _FOLDER: Final = "/mnt/data"
 #: What a single file may be refused for, by the host.
 _ODD: Final = ("bad_path", "file_missing", "invalid_request", "no_space")
 _PURPOSE: Final = "assistants_output"
-#: Files that one execution may bring back.
+#: Files that one execution may bring back, and images that it may show.
 _MOST_FILES: Final = 50
 #: Of those that it may not: how many are told by their names.
 _NAMED_FILES: Final = 10
@@ -111,6 +112,9 @@ class _Outcome:
         self._outputs: list[Json] = []
         self._told: list[str] = []
         self._files: list[Json] = []
+        self._bytes_left = context.settings.code_files_bytes
+        self._images = 0
+        self._images_dropped = 0
         #: With a storage that is away, once for all files.
         self._is_patient = True
 
@@ -141,6 +145,11 @@ class _Outcome:
             self._outputs.append({"type": "logs", "logs": text})
 
     async def _add_image(self, media_type: str, data: bytes) -> None:
+        if self._images >= _MOST_FILES or len(data) > self._bytes_left:
+            self._images_dropped += 1
+            return
+        self._images += 1
+        self._bytes_left -= len(data)
         ending = _MEDIA_ENDINGS.get(media_type, "bin")
         file = await self._store(f"image.{ending}", lambda: _pieces(data))
         if file is None:
@@ -150,11 +159,7 @@ class _Outcome:
 
     async def keep(self, session: SandboxSession, written: list[SandboxFile]) -> None:
         """Makes files of what the code has written."""
-        limit = self._context.settings.max_file_bytes
-        in_order = sorted((file for file in written if 0 < file.size <= limit), key=lambda file: file.modified)
-        self._tell_dropped([file for file in written if file.size > limit], f"a file may have {limit:,} bytes at most")
-        self._tell_dropped(in_order[_MOST_FILES:], f"one execution may bring back {_MOST_FILES} files at most")
-        for file in in_order[:_MOST_FILES]:
+        for file in self._chosen(written):
             path = self._path_of(file)
             try:
                 stored = await self._store(path.rpartition("/")[2], partial(session.get, file.path))
@@ -168,6 +173,28 @@ class _Outcome:
         if self._files:
             links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
             self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
+
+    def _chosen(self, written: list[SandboxFile]) -> list[SandboxFile]:
+        """Those that become files, the oldest first; tells of the others. What counts is the size that a file says,
+        also where it has next to nothing on the disk."""
+        settings = self._context.settings
+        limit = settings.max_file_bytes
+        fitting, too_much = [], []
+        in_order = sorted((file for file in written if 0 < file.size <= limit), key=lambda file: file.modified)
+        for file in in_order[:_MOST_FILES]:
+            if file.size > self._bytes_left:
+                too_much.append(file)
+            else:
+                self._bytes_left -= file.size
+                fitting.append(file)
+        self._tell_dropped([file for file in written if file.size > limit], f"a file may have {limit:,} bytes at most")
+        self._tell_dropped(in_order[_MOST_FILES:], f"one execution may bring back {_MOST_FILES} files at most")
+        together = f"all that one execution brings back may have {settings.code_files_bytes:,} bytes"
+        self._tell_dropped(too_much, together)
+        if self._images_dropped:
+            words = f"\nImages that were not kept: {self._images_dropped}. One execution may show {_MOST_FILES}, and"
+            self.add_text(f"{words} {together}.\n", for_client=True)
+        return fitting
 
     def _path_of(self, file: SandboxFile) -> str:
         """The path to link a written file by: its own, or one that can be written where its own cannot."""
@@ -198,7 +225,13 @@ class _Outcome:
 
         async def store() -> File:
             return await files.store(
-                context.sessions, context.storage, project_id, filename=filename, purpose=_PURPOSE, data=data()
+                context.sessions,
+                context.storage,
+                project_id,
+                filename=filename,
+                purpose=_PURPOSE,
+                data=data(),
+                storage_limit=context.settings.project_storage_bytes,
             )
 
         try:
@@ -206,7 +239,9 @@ class _Outcome:
         except StorageAway as away:
             self._is_patient = False
             self.add_text(f"\n{filename} could not be kept. {away.message}\n", for_client=True)
-            return None
+        except StorageFull as full:
+            self.add_text(f"\n{filename} could not be kept. {full.message}\n", for_client=True)
+        return None
 
     def finished(self, call: Json) -> Json:
         """The stored call with all of it."""
