@@ -10,10 +10,12 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 
+from app.commands.common import fail, found, settings_of
+from app.commands.keys import app as keys
 from app.settings import SandboxSettings, Settings
 from app.worker_kinds import WorkerKind, worker_command
 
@@ -32,7 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-keys = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(keys, name="keys")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [LOCUM_HOST; 127.0.0.1]", show_default=False)]
@@ -58,7 +59,7 @@ def up(
     from app.embedded.up import up as start
     from app.telemetry import configure_logging
 
-    settings = _settings(host=host, port=port, data_dir=data_dir)
+    settings = settings_of(host=host, port=port, data_dir=data_dir)
     configure_logging(settings)
     to_terminal = sys.stdout.isatty()
     asyncio.run(start(settings, api_key, typer.echo, lambda line: typer.echo(line, err=True), to_terminal=to_terminal))
@@ -73,7 +74,7 @@ def api(host: Host = None, port: Port = None) -> None:
     from app.main import create_app
     from app.telemetry import configure_logging
 
-    settings = _connected(_settings(host=host, port=port))
+    settings = _connected(settings_of(host=host, port=port))
     configure_logging(settings)
     raise_open_files()
     config = uvicorn.Config(
@@ -104,7 +105,7 @@ def worker(
     queue: Annotated[WorkerKind, typer.Option(help="What it works on: runs, or new files of vector stores.")] = "runs",
 ) -> None:
     """Run one worker process. Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
-    command = worker_command(_connected(_settings()), queue)
+    command = worker_command(_connected(settings_of()), queue)
     os.execv(command[0], command)  # noqa: S606 - the app does not import the workers: it becomes one
 
 
@@ -133,7 +134,7 @@ def sandbox() -> None:
     try:
         serve(settings)
     except CannotLaunch as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command("sandbox-setup")
@@ -145,7 +146,7 @@ def sandbox_setup() -> None:
     try:
         Environment.of(SandboxSettings()).make(typer.echo)
     except CannotLaunch as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @app.command()
@@ -153,7 +154,7 @@ def migrate() -> None:
     """Bring the database to this version's tables. Several may be started at once: one does it, the others wait."""
     from app.db.migrate import head, upgrade
 
-    asyncio.run(upgrade(_found()))
+    asyncio.run(upgrade(found()))
     typer.echo(f"The database is at {head()}.")
 
 
@@ -164,50 +165,13 @@ def doctor(data_dir: DataDir = None) -> None:
 
     async def print_findings() -> bool:
         well = True
-        async for finding in examine(_found(data_dir=data_dir)):
+        async for finding in examine(found(data_dir=data_dir)):
             typer.echo(str(finding))
             well = well and finding.ok
         return well
 
     if not asyncio.run(print_findings()):
         raise typer.Exit(1)
-
-
-Project = Annotated[str | None, typer.Option(help="Name or id of a project.", show_default=False)]
-
-
-@keys.command("create")
-def create_key(
-    project: Annotated[str, typer.Option(help="Name or id of a project; made if it is not there.")] = "default",
-    name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
-) -> None:
-    """Make an API key and print it. It is not shown again."""
-
-    from app.embedded import keys as made
-
-    typer.echo(asyncio.run(made.create(_found(), project, name)))
-
-
-@keys.command("list")
-def list_keys(project: Project = None) -> None:
-    """List the keys: id, what can be shown of it, project, name, state."""
-
-    from app.embedded import keys as made
-
-    for line in asyncio.run(made.lines(_found(), project)):
-        typer.echo(line)
-
-
-@keys.command("revoke")
-def revoke_key(
-    key_id: Annotated[str, typer.Argument(help="Id of the key (key_...), as `locum keys list` shows it.")],
-) -> None:
-    """End a key. Requests with it are refused from now on."""
-
-    from app.embedded import keys as made
-
-    if not asyncio.run(made.revoke(_found(), key_id)):
-        _fail(f"there is no active key {key_id}")
 
 
 @app.command("import")
@@ -229,7 +193,7 @@ def import_(
     from app.transfer import command
 
     _transfer(
-        command.import_dump(_found(), source, files=files, project=project, newest_first=newest_first, say=typer.echo)
+        command.import_dump(found(), source, files=files, project=project, newest_first=newest_first, say=typer.echo)
     )
 
 
@@ -249,7 +213,7 @@ def export(
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    _transfer(command.export_dump(_found(), target, files=files, project=project, say=say))
+    _transfer(command.export_dump(found(), target, files=files, project=project, say=say))
 
 
 @app.command()
@@ -273,7 +237,7 @@ def prune(
     settings are set, this happens every hour by itself. See docs/retention.md."""
     from app.embedded.prune import prune as start
 
-    settings = _found(
+    settings = found(
         prune_threads_days=threads_days,
         prune_vector_stores_days=vector_stores_days,
         prune_files_days=files_days,
@@ -288,33 +252,13 @@ def _transfer(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
     except TransferError as error:
-        _fail(*error.lines)
-
-
-def _settings(**options: Any) -> Settings:
-    """The settings, with what was given on the command line over the rest."""
-    return Settings(**{name: value for name, value in options.items() if value is not None})
-
-
-def _found(**options: Any) -> Settings:
-    """The settings, with the servers of a running `locum up` where they name none."""
-    from app.embedded.connect import with_running_stack
-
-    return with_running_stack(_settings(**options))
+        fail(*error.lines)
 
 
 def _connected(settings: Settings) -> Settings:
     """`settings`, if they name a database and a Redis. Raises MissingSetting."""
     _ = settings.required_database_url, settings.required_redis_url
     return settings
-
-
-def _fail(*lines: str) -> NoReturn:
-    from app.telemetry import without_secrets
-
-    for line in lines:
-        typer.echo(f"locum: {without_secrets(line)}", err=True)
-    sys.exit(1)
 
 
 def main() -> None:
@@ -326,7 +270,7 @@ def main() -> None:
 
         if not (lines := lines_of(error)):
             raise
-        _fail(*lines)
+        fail(*lines)
 
 
 if __name__ == "__main__":

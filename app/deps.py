@@ -102,11 +102,11 @@ SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def get_project(request: Request, session: SessionDep) -> str:
-    """The id of the project whose key the request carries. Raises AuthenticationError, RateLimited.
+    """The id of the project whose key the request carries. Raises AuthenticationError, PermissionDenied, RateLimited.
 
     A request that has been answered under its `Idempotency-Key` goes no further: see app.idempotency.
     """
-    project_id = await auth.project_of(session, auth.key_of(request))
+    project_id = (await auth.admit(session, request)).project
     await _count(request, project_id)
     await idempotency.claim(request, session, project_id)
     return project_id
@@ -122,15 +122,16 @@ ProjectDep = Annotated[str, Depends(get_project)]
 
 
 async def refuse_strangers(request: Request) -> None:
-    """Raises AuthenticationError for a request without a good key, before its body is read."""
+    """Raises AuthenticationError or PermissionDenied for a request whose key does not let it in, before its body is
+    read."""
     async with autocommit(await get_sessions(request)) as session:
-        await auth.project_of(session, auth.key_of(request))
+        await auth.admit(session, request)
 
 
 async def get_known_project(request: Request) -> str:
     """As `get_project`, but no transaction stays open, and an `Idempotency-Key` is not looked at."""
     async with autocommit(await get_sessions(request)) as session:
-        project_id = await auth.project_of(session, auth.key_of(request))
+        project_id = (await auth.admit(session, request)).project
     await _count(request, project_id)
     return project_id
 

@@ -4,6 +4,7 @@
     ├─ InvalidRequest      400      the request is wrong, or wrong for the state of things
     │  └─ StorageFull               no room for more files of the project
     ├─ AuthenticationError 401
+    ├─ PermissionDenied    403      the key is good, and not for this
     ├─ NotFound            404      missing, or of another project: the same answer
     ├─ RequestTooLarge     413
     ├─ RateLimited         429
@@ -64,6 +65,17 @@ class StorageFull(InvalidRequest):
 class AuthenticationError(APIError):
     status = 401
     type = "invalid_request_error"
+
+
+class PermissionDenied(APIError):
+    status = 403
+    type = "invalid_request_error"
+
+    @classmethod
+    def lacking(cls, scope: str) -> "PermissionDenied":
+        """The answer for a key without the scope that a request wants; in OpenAI's words for its restricted keys."""
+        message = f"You have insufficient permissions for this operation. Missing scopes: {scope}."
+        return cls(message, code="missing_scope")
 
 
 class NotFound(APIError):

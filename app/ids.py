@@ -26,6 +26,7 @@ RUN_STEP = "step"
 TOOL_CALL = "call"
 PROJECT = "proj"
 API_KEY = "key"
+AUDIT_ENTRY = "audit"
 REQUEST = "req"
 FILE = "file"
 #: Of files that were made on Azure; such come by import alone.

@@ -5,8 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 
 from app import collector, cors, handlers, openapi, reference
@@ -15,8 +17,11 @@ from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
+from app.errors import in_brief
 from app.events import EventLog
+from app.key_uses import KeyUses
 from app.middleware import BodyLimit, RequestContext
+from app.open_answers import EndWithKey, OpenAnswers
 from app.playground import routes as playground
 from app.queue import Queue, create_celery
 from app.rate_limits import RateLimits
@@ -48,6 +53,8 @@ from app.supervision import Supervisor
 from app.sweeper import sweep_for_ever
 from app.v1 import routes as v1
 from app.v1.middleware import V1Edge
+
+log = structlog.get_logger()
 
 #: Those of v1 before those of v2 at the same paths: they see only what was asked of v1.
 #: `runs` before `threads`: `/threads/runs` is no thread.
@@ -86,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
         middleware=[
             Middleware(RequestContext),
+            Middleware(EndWithKey),
             *cors.middleware(settings),
             Middleware(AzurePaths),
             Middleware(BodyLimit, settings=settings),
@@ -105,6 +113,13 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
+
+
+async def _write_uses(uses: KeyUses) -> None:
+    try:
+        await uses.write(everything=True)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("key_uses_lost", error=in_brief(error))
 
 
 @asynccontextmanager
@@ -137,6 +152,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         pruning = PruneSweep(sessions, storage, redis, settings)
         files = FileSweep(sessions, storage, redis)
         app.state.supervisor = supervisor
+        app.state.open_answers = OpenAnswers()
+        app.state.key_uses = KeyUses(sessions)
+        supervisor.keep("answers of ended keys", partial(app.state.open_answers.watch_for_ever, sessions))
+        supervisor.keep("uses of keys", app.state.key_uses.write_for_ever)
+        closing.push_async_callback(_write_uses, app.state.key_uses)
         supervisor.keep("sweep", partial(sweep_for_ever, sessions, queue, files, pruning, settings))
         closing.push_async_callback(supervisor.end, "sweep")
         collector.settle()

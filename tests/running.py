@@ -78,18 +78,32 @@ class Locum:
             _strict_response_validation=True,
         )
 
-    def new_project(self) -> str:
-        """Makes a project; gives its API key."""
-        api_key = f"sk-locum-{secrets.token_urlsafe(32)}"
+    def new_project(self, *scopes: str) -> str:
+        """Makes a project; gives its API key, which has `scopes`, or all."""
         project_id = ids.new(ids.PROJECT)
         with psycopg.connect(self.database_url) as connection:
             connection.execute("INSERT INTO projects (id, name, created_at) VALUES (%s, 'test', now())", [project_id])
+        return self.new_key(project_id, *scopes)
+
+    def new_key(self, project_id: str | None, *scopes: str) -> str:
+        """Makes a key of a project, with `scopes` or all; where there is no project, one of the operator's."""
+        api_key = f"sk-locum-{secrets.token_urlsafe(32)}"
+        granted = list(scopes) or (["admin"] if project_id is None else ["read", "write"])
+        with psycopg.connect(self.database_url) as connection:
             connection.execute(
-                "INSERT INTO api_keys (id, project_id, name, sha256, hint, created_at)"
-                " VALUES (%s, %s, 'test', %s, 'sk-locum-...', now())",
-                [ids.new(ids.API_KEY), project_id, hashlib.sha256(api_key.encode()).digest()],
+                "INSERT INTO api_keys (id, project_id, name, sha256, hint, scopes, created_at)"
+                " VALUES (%s, %s, 'test', %s, 'sk-locum-...', %s, now())",
+                [ids.new(ids.API_KEY), project_id, hashlib.sha256(api_key.encode()).digest(), granted],
             )
         return api_key
+
+    def project_of(self, api_key: str) -> str:
+        """The id of the project of a key."""
+        with psycopg.connect(self.database_url) as connection:
+            query = "SELECT project_id FROM api_keys WHERE sha256 = sha256(%s)"
+            row = connection.execute(query, [api_key.encode()]).fetchone()
+        assert row is not None
+        return str(row[0])
 
     def redis(self) -> Redis:
         """A connection to Locum's Redis."""

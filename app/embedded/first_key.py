@@ -1,4 +1,5 @@
-"""The project and the API key that a new Locum begins with."""
+"""The project and the API key that a new Locum begins with. The key is an application's: it opens the project and
+administers nothing."""
 
 import os
 from contextlib import suppress
@@ -7,9 +8,11 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.auth import local_actor
 from app.db.session import create_engine, create_sessions, transaction
 from app.embedded.errors import CannotStart
-from app.services import projects
+from app.models import Project
+from app.services import api_keys, projects
 from app.settings import Settings
 
 _PROJECT = "default"
@@ -28,29 +31,30 @@ class FirstKey:
 async def ensure(settings: Settings, file: Path, given: str | None) -> FirstKey:
     """A key of the project `default`; both are made if they are not there.
 
-    It is `given`, else the one in `file` unless that is revoked, else a new one, which is then written there for its
+    It is `given`, else the one in `file` unless that has ended, else a new one, which is then written there for its
     owner alone. Raises `CannotStart` if `given` is no good.
     """
     engine = create_engine(settings)
     try:
         async with transaction(create_sessions(engine)) as session:
-            project = await projects.find_project(session, _PROJECT) or await projects.create_project(session, _PROJECT)
-            return await _key_of(session, project.id, file, given)
-    except projects.UnusableKey as error:
+            project = await projects.found_or_made(session, local_actor(), _PROJECT)
+            return await _key_of(session, project, file, given)
+    except api_keys.UnusableKey as error:
         raise CannotStart(f"--api-key: {error}") from None
     finally:
         await engine.dispose()
 
 
-async def _key_of(session: AsyncSession, project_id: str, file: Path, given: str | None) -> FirstKey:
+async def _key_of(session: AsyncSession, project: Project, file: Path, given: str | None) -> FirstKey:
+    by = local_actor()
     if given is not None:
-        _, key = await projects.create_key(session, project_id, _NAME, key=given)
+        _, key = await api_keys.create(session, by, project, _NAME, key=given)
         return FirstKey(key, None, is_new=False)
     if (kept := _read(file)) is not None:
-        with suppress(projects.UnusableKey):
-            _, key = await projects.create_key(session, project_id, _NAME, key=kept)
+        with suppress(api_keys.UnusableKey):
+            _, key = await api_keys.create(session, by, project, _NAME, key=kept)
             return FirstKey(key, file, is_new=False)
-    _, key = await projects.create_key(session, project_id, _NAME)
+    _, key = await api_keys.create(session, by, project, _NAME)
     _write(file, key)
     return FirstKey(key, file, is_new=True)
 

@@ -1,8 +1,8 @@
 """What `locum prune` does: a whole round of pruning at once."""
 
 from app.db.session import create_engine, create_sessions
+from app.embedded.database import project_id
 from app.embedded.errors import CannotStart
-from app.embedded.keys import project_id
 from app.services.prune_sweep import retention_of
 from app.services.pruning import prune as pages
 from app.settings import Settings

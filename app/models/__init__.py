@@ -1,6 +1,7 @@
 """Tables. Importing this package registers every one of them with `Base.metadata`."""
 
 from app.models.assistant import Assistant
+from app.models.audit_entry import AuditEntry
 from app.models.chunk import Chunk, Document, EmbeddingModel
 from app.models.file import File
 from app.models.idempotency_key import IdempotencyKey
@@ -17,6 +18,7 @@ from app.models.vector_store import FileBatch, FileBatchMember, VectorStore, Vec
 __all__ = [
     "ApiKey",
     "Assistant",
+    "AuditEntry",
     "Chunk",
     "Document",
     "EmbeddingModel",

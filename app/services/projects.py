@@ -1,98 +1,92 @@
-"""Projects and their API keys. A key is shown once, when it is made; the database knows its SHA-256."""
+"""Projects: the operator's side of them. Every change stands in the audit log (app.services.audit)."""
 
-import hashlib
-import secrets
-from typing import Final
+from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.base import now
-from app.models import ApiKey, Project
+from app.models import Project
+from app.services import audit
+from app.services.audit import Actor
 
-_PREFIX = "sk-locum-"
-#: 32 bytes of chance are 43 characters.
-_RANDOM_BYTES = 32
-_HINT_CHARS = 4
-
-
-class UnusableKey(ValueError):
-    """A key of the caller's own choice that cannot be one; the message says why."""
+#: As in OpenAI's own.
+MAX_NAME = 256
 
 
-async def create_project(session: AsyncSession, name: str) -> Project:
-    """Makes a project. Names need not differ: the id tells projects apart."""
-    project = Project(id=ids.new(ids.PROJECT), name=name)
+class UnusableName(ValueError):
+    """A name that no project can have; the message says why."""
+
+
+async def create(session: AsyncSession, by: Actor, name: str) -> Project:
+    """Makes a project. Names need not differ: the id tells projects apart. Raises UnusableName."""
+    project = Project(id=ids.new(ids.PROJECT), name=_usable(name))
     session.add(project)
-    await session.flush()
+    await audit.append(session, by, "project.created", {"id": project.id, "data": {"name": name}}, project)
     return project
 
 
-async def find_project(session: AsyncSession, name_or_id: str) -> Project | None:
-    """The project with this id, else the oldest with this name."""
-    matching = (Project.id == name_or_id) | (Project.name == name_or_id)
+async def find(session: AsyncSession, name_or_id: str, *, lock: bool = False) -> Project | None:
+    """The project with this id, else the oldest with this name. Those that are being deleted are not found."""
+    matching = ((Project.id == name_or_id) | (Project.name == name_or_id)) & Project.deleted_at.is_(None)
     order = [(Project.id == name_or_id).desc(), Project.created_at]
-    return await session.scalar(select(Project).where(matching).order_by(*order).limit(1))
+    query = select(Project).where(matching).order_by(*order).limit(1)
+    return await session.scalar(query.with_for_update() if lock else query)
 
 
-async def create_key(
-    session: AsyncSession, project_id: str, name: str, *, key: str | None = None
-) -> tuple[ApiKey, str]:
-    """Makes a key of a project; gives its row and, for the only time, the key itself.
-
-    `key` is one of the caller's own; the project may have it already. Raises `UnusableKey` if it is revoked, another
-    project's, or no secret.
-    """
-    key = new_key() if key is None else key
-    if len(key) < len(_PREFIX) + 8 or not key.isascii() or not key.isprintable() or " " in key:
-        raise UnusableKey("an API key must have 17 or more printable ASCII characters and no space")
-    known = await session.scalar(select(ApiKey).where(ApiKey.sha256 == digest(key)))
-    if known is not None:
-        if known.project_id != project_id or known.revoked_at is not None:
-            raise UnusableKey("this API key is revoked or belongs to another project")
-        return known, key
-    row = ApiKey(id=ids.new(ids.API_KEY), project_id=project_id, name=name, sha256=digest(key), hint=_hint(key))
-    session.add(row)
-    await session.flush()
-    return row, key
+async def found_or_made(session: AsyncSession, by: Actor, name_or_id: str) -> Project:
+    """The project with this id or name, which is made if it is not there. Raises UnusableName."""
+    return await find(session, name_or_id) or await create(session, by, name_or_id)
 
 
-async def list_keys(session: AsyncSession, project_id: str | None = None) -> list[tuple[ApiKey, Project]]:
-    """The keys, revoked ones too, of one project or of all, in the order of their making, with their projects."""
-    query = select(ApiKey, Project).join(Project, Project.id == ApiKey.project_id).order_by(ApiKey.created_at)
-    if project_id is not None:
-        query = query.where(ApiKey.project_id == project_id)
-    return [(key, project) for key, project in await session.execute(query)]
+async def get(session: AsyncSession, project_id: str, *, lock: bool = False) -> Project | None:
+    """The project with this id, unless it is being deleted."""
+    query = select(Project).where(Project.id == project_id, Project.deleted_at.is_(None))
+    return await session.scalar(query.with_for_update() if lock else query)
 
 
-async def revoke_key(session: AsyncSession, key_id: str) -> bool:
-    """Ends a key, from the next request on; tells whether there was such a key that was not revoked."""
-    query = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now())
-    return await session.scalar(query.returning(ApiKey.id)) is not None
+async def list_all(session: AsyncSession, *, with_deleted: bool = False) -> Sequence[Project]:
+    """All projects in the order of their making; those that are being deleted are left out unless asked for."""
+    query = select(Project).order_by(Project.created_at, Project.id)
+    return (await session.scalars(query if with_deleted else query.where(Project.deleted_at.is_(None)))).all()
 
 
-#: Asked in every request, so made once.
-_PROJECT_OF_KEY: Final = select(ApiKey.project_id).where(
-    ApiKey.sha256 == bindparam("sha256"), ApiKey.revoked_at.is_(None)
-)
+async def rename(session: AsyncSession, by: Actor, project: Project, name: str) -> None:
+    """Gives a project another name. Raises UnusableName."""
+    project.name = _usable(name)
+    await _note(session, by, project, title=name)
 
 
-async def project_of_key(session: AsyncSession, key: str) -> str | None:
-    """The id of the project that a key opens; None for an unknown or revoked one."""
-    return await session.scalar(_PROJECT_OF_KEY, {"sha256": digest(key)})
+async def disable(session: AsyncSession, by: Actor, project: Project) -> bool:
+    """Has all keys of a project refused from now on, and its queued runs and files wait. Tells whether that was new."""
+    if project.disabled_at is not None:
+        return False
+    project.disabled_at = now()
+    await audit.append(session, by, "project.archived", {"id": project.id}, project)
+    return True
 
 
-def new_key() -> str:
-    """A key that nobody can guess: `sk-locum-` and 43 url-safe characters."""
-    return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+async def enable(session: AsyncSession, by: Actor, project: Project) -> bool:
+    """Undoes `disable`. Tells whether there was something to undo."""
+    if project.disabled_at is None:
+        return False
+    project.disabled_at = None
+    await _note(session, by, project, status="active")
+    return True
 
 
-def digest(key: str) -> bytes:
-    """What the database knows of a key. A plain hash will do: there is nothing to guess in 32 random bytes."""
-    return hashlib.sha256(key.encode()).digest()
+async def begin_deletion(session: AsyncSession, by: Actor, project: Project) -> None:
+    """Takes a project away from everybody; what it has goes by app.services.project_removal."""
+    project.deleted_at = now()
+    await audit.append(session, by, "project.deleted", {"id": project.id}, project)
 
 
-def _hint(key: str) -> str:
-    """What can be shown of a key: `sk-locum-...x7Qz`."""
-    return f"{_PREFIX if key.startswith(_PREFIX) else ''}...{key[-_HINT_CHARS:]}"
+async def _note(session: AsyncSession, by: Actor, project: Project, **changes: str) -> None:
+    await audit.append(session, by, "project.updated", {"id": project.id, "changes_requested": changes}, project)
+
+
+def _usable(name: str) -> str:
+    if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+        raise UnusableName(f"the name of a project must have 1 to {MAX_NAME} printable characters")
+    return name

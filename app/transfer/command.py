@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from app.auth import local_actor
 from app.db.session import Sessions, create_engine, create_sessions, transaction
 from app.services import projects
 from app.services.prune_sweep import retention_of
@@ -43,7 +44,7 @@ async def import_dump(
         raise TransferError(f"there is no folder {files}")
     async with _opened(settings) as (sessions, storage):
         async with transaction(sessions) as session:
-            owner = await projects.find_project(session, project) or await projects.create_project(session, project)
+            owner = await projects.found_or_made(session, local_actor(), project)
         importer = Importer(sessions, storage, owner.id, newest_first=newest_first)
         with _seekable(source) as path, Dump(path) as dump:
             try:
@@ -61,7 +62,7 @@ async def export_dump(settings: Settings, target: str, *, files: Path | None, pr
     contents = files or _beside(target)
     async with _opened(settings) as (sessions, storage):
         async with transaction(sessions) as session:
-            owner = await projects.find_project(session, project)
+            owner = await projects.find(session, project)
         if owner is None:
             raise TransferError(f"there is no project {project}")
         if contents is not None:

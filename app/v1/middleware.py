@@ -4,10 +4,9 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import auth
+from app.auth import Caller
 from app.db.session import Sessions, transaction
 from app.json_body import TRANSLATION
 from app.v1 import answers, requests, scope
@@ -84,7 +83,7 @@ class _Outgoing:
         if wanted := answers.stores_of(value) - self._files.keys():
             sessions: Sessions = self._scope["app"].state.sessions
             async with transaction(sessions) as session:
-                project_id = await auth.project_of(session, auth.key_of(HTTPConnection(self._scope)))
-                found = await first_files(session, project_id, wanted)
+                caller: Caller = self._scope["state"]["caller"]
+                found = await first_files(session, caller.project, wanted)
             self._files.update({store_id: found.get(store_id, []) for store_id in wanted})
         return answers.translate(value, self._files)
