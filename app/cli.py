@@ -70,10 +70,12 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone (one process). Needs LOCUM_DATABASE_URL and LOCUM_REDIS_URL, migrated."""
     import uvicorn
 
+    from app.confinement import rights
     from app.http_protocol import protocol_class, raise_open_files
     from app.main import create_app
     from app.telemetry import configure_logging
 
+    rights.hide()
     settings = _connected(settings_of(host=host, port=port))
     configure_logging(settings)
     raise_open_files()
@@ -125,10 +127,12 @@ def embeddings(
 def sandbox() -> None:
     """Run the sandbox host, in which the code of models runs. Needs LOCUM_SANDBOX_TOKEN, and `locum sandbox-setup`
     or an image for Docker before."""
+    from app.confinement import rights
     from app.telemetry import configure_logging
     from sandbox.errors import CannotLaunch
     from sandbox.main import serve
 
+    rights.hide()
     settings = SandboxSettings()
     configure_logging(settings)
     try:

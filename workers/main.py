@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from app import collector
+from app.confinement import rights
 from app.queue import create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
@@ -14,10 +15,12 @@ from app.worker_kinds import INGESTION_QUEUE
 from workers.engine.dispatcher import Dispatcher as RunDispatcher
 from workers.engine.process import WorkerProcess
 from workers.ingestion.dispatcher import Dispatcher as IngestionDispatcher
+from workers.ingestion.process import IngestionProcess
 from workers.loop import LoopThread
 from workers.process import Process
 from workers.tasks import ingestion, runs
 
+rights.hide()
 settings = Settings()
 celery: Celery = create_celery(settings)
 
@@ -69,7 +72,8 @@ def _for_runs(loop: LoopThread, queue: str) -> tuple[Process, RunDispatcher]:
 
 
 def _for_ingestion(loop: LoopThread, queue: str) -> tuple[Process, IngestionDispatcher]:
-    process = loop.run(Process.start(settings, celery, queue))
+    process = loop.run(IngestionProcess.start(settings, celery, queue))
+    loop.run(process.say_what_confines())
     dispatcher = IngestionDispatcher(process)
     loop.run(dispatcher.listen())
     ingestion.register(celery, loop, dispatcher)

@@ -171,7 +171,7 @@ async def _reading() -> str:
     if process.returncode != 0:
         lines = said.decode(errors="replace").splitlines() or complaint.decode(errors="replace").splitlines()[-1:]
         raise Wrong("cannot be read here: " + "; ".join(lines))
-    return "every kind can be read"
+    return f"every kind can be read; what confines those who read: {said.decode().strip()}"
 
 
 async def _embeddings(settings: Settings) -> str:

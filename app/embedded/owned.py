@@ -30,7 +30,7 @@ def main() -> None:
     parent, death_signal, identity, *command = sys.argv[1:]
     try:
         _become(identity)
-        _die_with(int(parent), int(death_signal))
+        die_with(int(parent), int(death_signal))
         os.execv(command[0], command)  # noqa: S606 - a program of ours, and no shell
     except OSError as error:
         sys.stderr.write(f"cannot run {command[0]}: {error}\n")
@@ -49,21 +49,25 @@ def _become(identity: str) -> None:
 def enter_user_namespace() -> None:
     """Moves this process into a user namespace of its own, in which it is uid 65534. Raises OSError where closed."""
     uid, gid = os.getuid(), os.getgid()
-    _system_call("unshare", _CLONE_NEWUSER)
+    system_call("unshare", _CLONE_NEWUSER)
     # The group map may be written without privileges only once setgroups is off: user_namespaces(7).
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{NOBODY} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {gid} 1")
 
 
-def _die_with(parent: int, death_signal: int) -> None:
-    """Must come after every change of identity, which resets it: prctl(2)."""
-    _system_call("prctl", _PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+def die_with(parent: int, death_signal: int) -> None:
+    """Has the kernel send this process the signal when `parent` ends. Raises OSError.
+
+    Must come after every change of identity, which resets it: prctl(2).
+    """
+    system_call("prctl", _PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != parent:  # it has died before it was watched
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _system_call(name: str, *arguments: int) -> None:
+def system_call(name: str, *arguments: int) -> None:
+    """Calls a function of libc that returns 0 if all went well. Raises OSError."""
     function = getattr(ctypes.CDLL(None, use_errno=True), name)
     if function(*(ctypes.c_ulong(argument) for argument in arguments)) != 0:
         number = ctypes.get_errno()

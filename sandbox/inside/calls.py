@@ -55,5 +55,10 @@ NEWEST = 451
 
 def allowed(column: int) -> set[int]:
     """The numbers of those calls: of x86-64 for column 0, of arm64 for column 1."""
+    return set(numbers(column).values())
+
+
+def numbers(column: int) -> dict[str, int]:
+    """The same by their names, without those that the architecture has not."""
     rows = (row.split() for row in _TABLE.replace("\n", " ").split(","))
-    return {int(numbers[column]) for _, *numbers in rows} - {-1}
+    return {name: int(found[column]) for name, *found in rows if found[column] != "-1"}

@@ -2,8 +2,6 @@
 
 import asyncio
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +9,27 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.confinement import server
+from app.confinement.warm import ENVIRONMENT, Warm
 from app.settings import Settings
 from tests.ingestion import samples
-from workers.ingestion import parsing
 from workers.ingestion.kinds import kind_of
 from workers.ingestion.parsed import ParsedFile, Unparsable
-from workers.ingestion.parsing import ParserLost, parse
+from workers.ingestion.parsing import WORK, Parser, ParserLost
+
+warm = Warm(WORK)
 
 
 async def read(tmp_path: Path, name: str, data: bytes, **limits: float) -> ParsedFile:
     """The file parsed as ingestion does it: stored under a name of our own."""
     path = tmp_path / "stored"
     path.write_bytes(data)
-    return await parse(path, kind_of(name), Settings().model_copy(update=limits))
+    return await parser(**limits).parse(path, kind_of(name))
+
+
+def parser(**limits: float) -> Parser:
+    """With the one warm process that all tests share, and limits of its own."""
+    return Parser(Settings().model_copy(update=limits), warm)
 
 
 async def refusal(tmp_path: Path, name: str, data: bytes, **limits: float) -> Unparsable:
@@ -41,14 +47,14 @@ def _nothing_is_left() -> Iterator[None]:
 
 def parsers() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "workers.ingestion.parser_process" in " ".join(_command(child))]
+    return [child for child in children if _name(child) == server.NAME.decode()]
 
 
-def _command(process: psutil.Process) -> list[str]:
+def _name(process: psutil.Process) -> str:
     try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 async def under_way(tmp_path: Path, **limits: float) -> tuple[asyncio.Task[ParsedFile], psutil.Process]:
@@ -258,7 +264,7 @@ async def test_more_text_than_is_taken(tmp_path: Path, size: int) -> None:
 
 async def test_memory_is_limited(tmp_path: Path) -> None:
     rows = [[f"cell {row} {column}" for column in range(20)] for row in range(40_000)]
-    refused = await refusal(tmp_path, "a.xlsx", samples.xlsx(rows), parser_memory_bytes=2**28)
+    refused = await refusal(tmp_path, "a.xlsx", samples.xlsx(rows), parser_memory_bytes=2**27)
     assert (refused.code, refused.message) == ("invalid_file", "The file takes too much memory to be read.")
 
 
@@ -287,29 +293,9 @@ async def test_the_process_is_told_no_secrets(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("LOCUM_BACKEND_API_KEY", "hunter2")
     task, process = await under_way(tmp_path)
     environment = process.environ()
-    assert environment == parsing._ENVIRONMENT
+    assert environment == ENVIRONMENT
     # Nor of folders that others could have put a library into.
     assert environment["HOME"] == environment["TMPDIR"] == "/nonexistent"
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-@pytest.mark.parametrize(
-    ("attempt", "error"),
-    [
-        ("import socket; socket.socket()", "PermissionError"),
-        ("os.execv('/bin/true', ['true'])", "PermissionError"),
-        ("os.write(os.open('written', os.O_CREAT | os.O_WRONLY), b'x')", "OSError"),
-        ("bytes(2**30)", "MemoryError"),
-    ],
-)
-def test_what_a_confined_process_cannot_do(tmp_path: Path, attempt: str, error: str) -> None:
-    script = (
-        f"import os\nfrom workers.ingestion.confinement import confine\nconfine(os.getppid(), 2**28, 10)\n{attempt}"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1
-    assert error in done.stderr.splitlines()[-1]

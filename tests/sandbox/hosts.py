@@ -53,7 +53,7 @@ class Host:
         return dict(answer.raise_for_status().json())
 
 
-def _as_nobody(command: list[str]) -> list[str]:
+def as_nobody(command: list[str]) -> list[str]:
     """The command as the account nobody, which is let in to the Python and the code that it needs."""
     needed = {str(Path(path).resolve()) for path in (sys.base_prefix, sys.prefix, REPOSITORY)}
     closed = {str(door) for door in (_closed_door(Path(path)) for path in needed) if door is not None}
@@ -114,7 +114,7 @@ def begin_host(
     # What the host must keep to itself.
     environment["A_SECRET_OF_THE_HOST"] = "hunter2"
     command = [sys.executable, "-m", "app.cli", "sandbox"]
-    command = _as_nobody(command) if unprivileged else identity.wrapped(command)
+    command = as_nobody(command) if unprivileged else identity.wrapped(command)
     log = folder / "host.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)

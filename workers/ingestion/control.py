@@ -4,7 +4,8 @@ What is wrong with the machine (a library that is missing or cannot be loaded, a
 too little memory) looks to a parser like a file that is damaged. So a file is blamed only where a good one of its kind,
 from `control_files`, can be read by the same process.
 
-`python -m workers.ingestion.control` tries every kind, for `locum doctor`, and prints a line for each that fails.
+`python -m workers.ingestion.control` tries every kind, for `locum doctor`, and prints a line for each that fails; where
+none does, what confines the processes that read.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import structlog
 from app.settings import Settings
 from workers.ingestion.kinds import TEXT, UNKNOWN
 from workers.ingestion.parsed import ParsedFile, Unparsable
-from workers.ingestion.parsing import ParserLost, parse
+from workers.ingestion.parsing import Parser, ParserLost
 
 _log = structlog.get_logger()
 
@@ -29,24 +30,24 @@ _BEGINNINGS: Final = {b"%PDF": "pdf", b"PK": "docx", b"\xd0\xcf\x11\xe0": "doc",
 _AT_ONCE: Final = 2
 
 
-async def parse_with_control(path: Path, kind: str, settings: Settings) -> ParsedFile:
-    """As `parsing.parse`, but raises ParserLost instead of Unparsable where a good file of the kind fails, too."""
+async def parse_with_control(parser: Parser, path: Path, kind: str) -> ParsedFile:
+    """As `parser.parse`, but raises ParserLost instead of Unparsable where a good file of the kind fails, too."""
     try:
-        return await parse(path, kind, settings)
+        return await parser.parse(path, kind)
     except Unparsable as fault:
         if fault.code != "invalid_file":
             raise
         kind = kind if kind != UNKNOWN else await asyncio.to_thread(_kind_by_beginning, path)
-        if problem := await problem_with(kind, settings):
+        if problem := await problem_with(parser, kind):
             _log.error("parser_cannot_read", kind=kind, problem=problem, verdict=fault.message)
             raise ParserLost(f"no {kind} file can be read here: {problem}") from fault
         raise
 
 
-async def problem_with(kind: str, settings: Settings) -> str | None:
+async def problem_with(parser: Parser, kind: str) -> str | None:
     """Why no file of `kind` (of KINDS) can be read here; None if they can."""
     try:
-        parsed = await parse(_FOLDER / f"owls.{kind}", kind, settings)
+        parsed = await parser.parse(_FOLDER / f"owls.{kind}", kind)
     except (Unparsable, ParserLost) as error:
         return str(error)
     return None if _TEXT in parsed.text else f"a good file is read as {parsed.text[:80]!r}"
@@ -66,22 +67,33 @@ def _kinds() -> list[str]:
 KINDS: Final = tuple(_kinds())
 
 
-async def problems(settings: Settings, kinds: Sequence[str] = KINDS) -> Iterable[str]:
+async def problems(parser: Parser, kinds: Sequence[str] = KINDS) -> Iterable[str]:
     """A line for each kind that cannot be read here."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def of(kind: str) -> str | None:
         async with slots:
-            problem = await problem_with(kind, settings)
+            problem = await problem_with(parser, kind)
         return f"{kind}: {problem}" if problem else None
 
     return [line for line in await asyncio.gather(*map(of, kinds)) if line]
 
 
+async def _examine() -> tuple[str, list[str]]:
+    parser = Parser(Settings())
+    try:
+        layers = await parser.start()
+        return str(layers), list(await problems(parser))
+    except ParserLost as lost:
+        return "", [str(lost)]
+    finally:
+        parser.close()
+
+
 def main() -> int:
-    """Prints what cannot be read; status 1 if there is such a kind."""
-    found = list(asyncio.run(problems(Settings())))
-    sys.stdout.writelines(f"{' '.join(line.split())}\n" for line in found)
+    """Prints what cannot be read, with status 1 if there is such a kind; else what confines those who read."""
+    layers, found = asyncio.run(_examine())
+    sys.stdout.writelines(f"{' '.join(line.split())}\n" for line in found or [layers])
     return 1 if found else 0
 
 

@@ -13,7 +13,8 @@ from app.services.ingestion_claims import Claim
 from app.signals import ingestion_stops, of
 from workers.ingestion.lease import Lease
 from workers.ingestion.pipeline import ingest
-from workers.process import UNHEARD_SECONDS, Process
+from workers.ingestion.process import IngestionProcess
+from workers.process import UNHEARD_SECONDS
 
 log = structlog.get_logger()
 
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 class Dispatcher:
     """Between the queue and the ingestion of files. One a process, on its event loop."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: IngestionProcess) -> None:
         self._process = process
         self._room = asyncio.Semaphore(process.settings.ingestion_concurrency)
         self._under_way: dict[asyncio.Task[None], Lease] = {}

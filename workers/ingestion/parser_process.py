@@ -1,20 +1,17 @@
-"""The process that parses one file, for `parsing`: `python -I -m workers.ingestion.parser_process`.
+"""What a confined process does to parse one file, for `parsing`: the work of an `app.confinement.server`.
 
-It is given the kind, the path, its parent's process id and its limits, and writes one line of JSON to standard output:
-`{"page_starts": [...]}`, after which the text follows in UTF-8, or `{"code": ..., "message": ...}` for what the file is
-to be blamed for, or `{"code": "memory"}`.
+The request has the kind. The answer is a line of JSON: `{"page_starts": [...]}`, after which the text follows in UTF-8,
+or `{"code": ..., "message": ...}` for what the file is to be blamed for.
 """
 
 import errno
 import json
-import os
-import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workers.ingestion.confinement import confine
+from workers.ingestion import readers
+from workers.ingestion.parsed import Unparsable
+from workers.ingestion.reading import read
 
 #: What the system says no file can bring about: readers are given bytes, and open nothing by themselves.
 _OF_THE_SYSTEM = frozenset(
@@ -24,33 +21,27 @@ _OF_THE_SYSTEM = frozenset(
         *("ENOENT", "ENOTDIR", "ENODEV", "ENOEXEC", "ETXTBSY", "ESTALE", "ELIBACC", "ELIBBAD"),
     )
 )
-#: The same in the words of programs of Rust.
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
-def main(arguments: list[str]) -> None:
-    """Parses the file, and answers. Whatever is not the file's fault ends the process with another status than 0."""
-    kind, path, parent, memory_bytes, seconds = arguments
-    answer = _take_stdout()
-    confine(int(parent), int(memory_bytes), float(seconds))
-    # Only now: these bring libraries along, and start threads.
-    from workers.ingestion.parsed import Unparsable  # noqa: PLC0415
-    from workers.ingestion.reading import read  # noqa: PLC0415
+def prepare() -> None:
+    """Loads what files of any kind are read with."""
+    readers.prepare()
 
-    text = b""
+
+def work(request: Mapping[str, Any], data: bytes) -> Iterator[bytes]:
+    """Parses the file. Whatever is not its fault is raised."""
     header: dict[str, Any]
+    text = b""
     try:
-        parsed = read(Path(path).read_bytes(), kind)
+        parsed = read(data, request["kind"])
         text = parsed.text.encode()
         header = {"page_starts": parsed.page_starts}
     except Unparsable as error:
         if any(map(_is_of_the_system, _causes(error))):
             raise
         header = {"code": error.code, "message": error.message}
-    except MemoryError:
-        header = {"code": "memory"}
-    with os.fdopen(answer, "wb") as out:
-        out.write(json.dumps(header).encode() + b"\n" + text)
+    yield json.dumps(header).encode() + b"\n"
+    yield text
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -60,19 +51,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _is_of_the_system(error: BaseException) -> bool:
     """Whether the machine is at fault: a library that cannot be loaded, or what it said that it could not do."""
-    if isinstance(error, ImportError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno in _OF_THE_SYSTEM
-    return any(int(number) in _OF_THE_SYSTEM for number in _OS_ERROR.findall(str(error)))
-
-
-def _take_stdout() -> int:
-    """Standard output for our answer alone: libraries print where they like."""
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    return ours
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    return isinstance(error, ImportError) or (isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM)

@@ -36,7 +36,7 @@ from workers.ingestion.kinds import kind_of
 from workers.ingestion.lease import Lease, Stopping
 from workers.ingestion.parsed import ParsedFile, Unparsable
 from workers.ingestion.parsing import ParserLost
-from workers.process import Process
+from workers.ingestion.process import IngestionProcess
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ _LONGER: Final = 4.0
 _LONGEST_PAUSE: Final = 300.0
 
 
-async def ingest(process: Process, lease: Lease) -> None:
+async def ingest(process: IngestionProcess, lease: Lease) -> None:
     """Ingests a file that has been claimed, until it is completed or failed, or no longer ours. Never raises."""
     claim = lease.claim
     structlog.contextvars.bind_contextvars(file_id=claim.file_id, vector_store_id=claim.vector_store_id)
@@ -64,7 +64,7 @@ async def ingest(process: Process, lease: Lease) -> None:
         structlog.contextvars.unbind_contextvars("file_id", "vector_store_id")
 
 
-async def _to_its_end(process: Process, lease: Lease) -> None:
+async def _to_its_end(process: IngestionProcess, lease: Lease) -> None:
     ingestion = Ingestion(process, lease.claim)
     try:
         await lease.hold(ingestion.run())
@@ -101,7 +101,7 @@ def _append(path: Path, data: bytes) -> None:
 class Ingestion:
     """One attempt at a file, in the hands of this process."""
 
-    def __init__(self, process: Process, claim: Claim) -> None:
+    def __init__(self, process: IngestionProcess, claim: Claim) -> None:
         self._process = process
         self._claim = claim
         self._settings = process.settings
@@ -160,7 +160,7 @@ class Ingestion:
         with folder as name:
             path = Path(name, "file")
             await self._fetch(file, path)
-            return await parse_with_control(path, kind, self._settings)
+            return await parse_with_control(self._process.parser, path, kind)
 
     async def _fetch(self, file: File, path: Path) -> None:
         try:

@@ -1,5 +1,10 @@
-"""The readers of documents. Their libraries are loaded for the one kind that is asked for: most files are texts."""
+"""The readers of documents, each with libraries of its own."""
 
+import contextlib
+import email.mime
+import encodings
+import importlib
+import pkgutil
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -8,7 +13,7 @@ from struct import error as StructError  # noqa: N812 - as a class is named
 from typing import Final
 from xml.etree.ElementTree import ParseError
 
-from workers.ingestion import office_archives, signatures
+from workers.ingestion import office_archives, signatures, text_decoding
 from workers.ingestion.parsed import ParsedFile
 
 Reader = Callable[[bytes], ParsedFile]
@@ -20,11 +25,62 @@ _BROKEN: Final = (
 )
 
 
-def load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
-    """The reader of documents of `kind`, of `signatures.NAMES`. It raises Unparsable.
+#: Packages that load their modules when they are wanted.
+_LOADS_LATER: Final = (email, email.mime, encodings)
 
-    Everything that it needs is imported when this returns: it opens no file, and loads no library, while it reads.
+#: The kinds of documents that there are readers for; some have no file name of their own.
+KINDS: Final = (
+    "doc",
+    "docx",
+    "epub",
+    "html",
+    "mhtml",
+    "odt",
+    "pdf",
+    "pptx",
+    "rtf",
+    "xls",
+    "xlsx",
+    "xml_sheets",
+    "xml_words",
+)
+
+#: Of a kind that has been loaded: the reader, or why there is none.
+_loaded: dict[str, Reader | Exception] = {}
+
+
+def prepare() -> None:
+    """Loads all readers and encodings, so that nothing is left to be opened or loaded when a file is read.
+
+    What cannot be loaded here is raised by `load`, when it is asked for.
     """
+    for kind in KINDS:
+        try:
+            _loaded[kind] = _load(kind)
+        except (ImportError, OSError) as error:
+            _loaded[kind] = error
+    for package in _LOADS_LATER:
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            # Some are of other systems.
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module.name)
+    # The tables that encodings are guessed by are made when they are first used.
+    text_decoding.decode("Größe".encode("latin-1"))
+
+
+def load(kind: str) -> Reader:
+    """The reader of documents of `kind`, of KINDS. It raises Unparsable.
+
+    It opens no file, and loads no library, while it reads. Raises ImportError or OSError where the reader itself, or a
+    library that it needs, cannot be loaded.
+    """
+    found = _loaded.get(kind) or _load(kind)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
     if kind in {"html", "mhtml"}:
         from workers.ingestion import html_reading  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from typing import Final
 from app import tokens
 from workers.ingestion import office_archives, readers, signatures, text_decoding
 from workers.ingestion.kinds import TEXT, UNKNOWN
-from workers.ingestion.parsed import MAX_ENCODED_BYTES, MAX_TEXT_BYTES, MAX_TOKENS, ParsedFile, Unparsable, too_long
+from workers.ingestion.parsed import MAX_ENCODED_BYTES, MAX_TEXT_BYTES, ParsedFile, Unparsable, too_long
 
 #: Names that programs have always given to texts, pages and tables, so that Word or Excel opens them; these read them.
 _TAKE_ALL: Final = frozenset({"doc", "rtf", "xls"})
@@ -23,8 +23,8 @@ def read(data: bytes, kind: str) -> ParsedFile:
     parsed = ParsedFile(_read_text(data, kind)) if kind in {TEXT, UNKNOWN} else readers.load(kind)(data)
     if not parsed.text.strip():
         raise Unparsable("invalid_file", _no_text(kind))
-    size = tokens.at_most(parsed.text)
-    if size > MAX_TEXT_BYTES or (size > MAX_TOKENS and tokens.count(parsed.text) > MAX_TOKENS):
+    # Its tokens are counted by whoever has had it read: the vocabulary takes more memory than all readers.
+    if tokens.at_most(parsed.text) > MAX_TEXT_BYTES:
         raise too_long()
     return parsed
 

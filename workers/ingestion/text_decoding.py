@@ -5,7 +5,7 @@ import re
 import unicodedata
 from typing import Final
 
-from workers.ingestion import signatures
+from workers.ingestion import signatures, text_guessing
 
 _MARKS: Final = (  # that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -160,8 +160,6 @@ def _reads_like_text(text: str) -> bool:
 def _decode_legacy(data: bytes, declared: str | None) -> str:
     if _mostly_utf8(data):
         return _decode_damaged(data)
-    from workers.ingestion import text_guessing  # noqa: PLC0415 - its tables take a while, and most texts are UTF-8
-
     sample = _sample(data)
     guess = text_guessing.best(sample)
     said = _known(declared)
@@ -241,8 +239,6 @@ def _of_other_lines(lines: bytes) -> str | None:
     """The encoding of lines that are no UTF-8; None where a single byte is wrong, or they read like nothing."""
     if len(_NON_ASCII.findall(lines)) < 2:
         return None
-    from workers.ingestion import text_guessing  # noqa: PLC0415 - as above
-
     sample = _sample(lines)
     guess = text_guessing.best(sample)
     if guess is None:

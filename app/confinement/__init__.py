@@ -1,0 +1,8 @@
+"""Work on what strangers sent, in processes that can do nothing but compute: parsers of files.
+
+    warm     the side of whoever wants the work done
+    server   the warm process, from which a process is forked for each piece of work
+    doors    what both give up, layer by layer
+
+docs/decisions/0015 tells why it is made so.
+"""

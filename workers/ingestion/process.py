@@ -1,0 +1,40 @@
+"""The process that ingests files: what its files share besides the parts of any worker process."""
+
+from dataclasses import asdict
+
+import structlog
+from celery import Celery
+
+from app.settings import Settings
+from workers.ingestion.parsing import Parser, ParserLost
+from workers.process import Process
+
+log = structlog.get_logger()
+
+
+class IngestionProcess(Process):
+    """The parts of this process. Made and closed on its event loop."""
+
+    def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
+        super().__init__(settings, celery, queue_name)
+        self.parser = Parser(settings)
+
+    async def say_what_confines(self) -> None:
+        """Has the parser ready, and tells in the log what its processes are confined by here, and by what not."""
+        try:
+            layers = await self.parser.start()
+        except ParserLost as lost:
+            # It is tried again with the first file.
+            log.error("parser_not_started", error=str(lost))  # noqa: TRY400 - it says all that is known
+            return
+        if layers.are_none:
+            log.critical("parser_not_confined", **asdict(layers))
+        elif layers.lacking:
+            log.warning("parser_confined_in_part", **asdict(layers))
+        else:
+            log.info("parser_confined", **asdict(layers))
+
+    async def close(self) -> None:
+        """Ends the work in the background and gives everything back."""
+        await super().close()
+        self.parser.close()
