@@ -33,6 +33,7 @@ _PR_SET_NAME: Final = 15
 #: How the processes that do the work are called, where the system shows names.
 NAME: Final = b"locum-confined"
 _MAX_REQUEST: Final = 65_536
+_OPEN_FILES: Final = 1024
 #: The status that a process ends with when it was refused memory.
 NO_MEMORY: Final = 12
 
@@ -43,6 +44,10 @@ _DATA, _OUT, _COMPLAINTS, _ANSWER = 0, 1, 2, 3
 def main(module: str, control: int, report: int, parent: int) -> None:
     """Serves until CONTROL is closed."""
     die_with(parent, signal.SIGKILL)
+    # A forked process closes all numbers up to the limit that are not its own.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     layers = Layers(doors.attempt(namespaces.begin), "", "", HELD)
     if layers.namespaces == HELD:
         _go_on_inside(control, report)

@@ -1,5 +1,6 @@
 """What the machine does wrong is not the file's fault: it is tried again, told, and shown by the doctor."""
 
+import asyncio
 import errno
 import os
 import resource
@@ -20,6 +21,7 @@ from tests.api.stored_files import ended, new_store, upload
 from tests.ingestion import samples
 from tests.ingestion.test_parsing import parser, under_way
 from tests.running import Locum, wait_for
+from tests.sandbox.hosts import as_nobody
 from workers.ingestion import control, kinds, parser_process, parsing
 from workers.ingestion.parsed import Unparsable
 from workers.ingestion.parsing import ParserLost
@@ -158,6 +160,32 @@ def test_every_kind_is_read_where_nothing_is_written(unshared: list[str]) -> Non
     done = run([*unshared, f'{shut}; "$@"; test -z "$(ls -A /tmp)"', "sh", "env", "-i", *CONTROL])
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "namespaces: held, landlock: held, system calls: held, account: held\n"
+
+
+@pytest.mark.parametrize("who", ["nobody", "root without rights"])
+def test_every_kind_is_read_whoever_the_worker_is(who: str) -> None:
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become others")
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    done = run(as_nobody(CONTROL) if who == "nobody" else [*drop, *CONTROL])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("namespaces: held" in done.stdout) is (who == "nobody")
+
+
+async def test_a_large_file_is_read(tmp_path: Path) -> None:
+    """Half a gigabyte, most of it not text."""
+    path = tmp_path / "stored"
+    with path.open("wb") as file:
+        file.write(samples.pdf(["Barn owls hunt at night."]))
+        file.truncate(500 * 2**20)
+    assert (await parser().parse(path, "pdf")).text == "Barn owls hunt at night."
+
+
+async def test_many_files_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(samples.docx(["Barn owls hunt at night."]))
+    texts = await asyncio.gather(*(parser().parse(path, "docx") for _ in range(40)))
+    assert {parsed.text for parsed in texts} == {"Barn owls hunt at night."}
 
 
 def test_a_file_waits_for_a_machine_that_can_read_it(locum: Locum, client: OpenAI, tmp_path: Path) -> None:
