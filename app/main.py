@@ -23,6 +23,7 @@ from app.key_uses import KeyUses
 from app.middleware import BodyLimit, RequestContext
 from app.open_answers import EndWithKey, OpenAnswers
 from app.playground import routes as playground
+from app.playground.rendering import Renderer
 from app.queue import Queue, create_celery
 from app.rate_limits import RateLimits
 from app.routers import (
@@ -149,6 +150,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         storage = create_storage(settings)
         closing.push_async_callback(storage.aclose)
         app.state.storage = storage
+        app.state.renderer = Renderer()
+        closing.callback(app.state.renderer.close)
         pruning = PruneSweep(sessions, storage, redis, settings)
         files = FileSweep(sessions, storage, redis)
         app.state.supervisor = supervisor

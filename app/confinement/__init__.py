@@ -1,4 +1,4 @@
-"""Work on what strangers sent, in processes that can do nothing but compute: parsers of files.
+"""Work on what strangers sent, in processes that can do nothing but compute: parsers of files, and what renders texts.
 
     warm     the side of whoever wants the work done
     server   the warm process, from which a process is forked for each piece of work

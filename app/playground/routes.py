@@ -6,7 +6,7 @@ They are no part of the API that `/openapi.json` describes.
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from app.deps import KnownProjectDep
 from app.json_body import JsonRoute
-from app.playground.rendering import MAX_CHARACTERS, rendered
+from app.playground.rendering import MAX_CHARACTERS, Renderer
 from app.schemas.common import RequestBody
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -62,8 +62,9 @@ async def get_page() -> FileResponse:
 
 
 @router.post("/playground/markdown")
-async def render_markdown(body: Markdown, _: KnownProjectDep) -> Html:
-    return Html(html=await rendered(body.text))
+async def render_markdown(body: Markdown, request: Request, _: KnownProjectDep) -> Html:
+    renderer: Renderer = request.app.state.renderer
+    return Html(html=await renderer.rendered(body.text))
 
 
 class _Files(StaticFiles):

@@ -110,6 +110,19 @@ async def test_a_long_text_keeps_nobody_waiting(locum: Locum) -> None:
     assert httpx2.post(f"{locum.origin}/playground/markdown", json={"text": "x" * 256_001}, headers=headers).is_error
 
 
+@pytest.mark.parametrize("language", ["python", "erlang", "haskell", "brainfuck", "nothing"])
+def test_a_long_text_looks_like_a_short_one(locum: Locum, language: str) -> None:
+    """Though what renders it can open no file any more, whatever language is to be coloured."""
+    headers = {"Authorization": f"Bearer {locum.api_key}"}
+    text = (
+        f"| a | b |\n|---|---|\n| [x](https://example.com) | ä\U0001f989 |\n\n```{language}\nx = 1 + [2] . >\n```\n"
+        * 60
+    )
+    answer = httpx2.post(f"{locum.origin}/playground/markdown", json={"text": text}, headers=headers)
+    assert len(text) > 2_000
+    assert answer.json()["html"] == to_html(text)
+
+
 def test_code_is_coloured_up_to_a_limit_for_the_whole_text() -> None:
     block = "```python\nx = 1\n```\n"
     assert "<span" in to_html(block)

@@ -4,14 +4,19 @@ The request has the kind. The answer is a line of JSON: `{"page_starts": [...]}`
 or `{"code": ..., "message": ...}` for what the file is to be blamed for.
 """
 
+import contextlib
 import errno
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from workers.ingestion import readers
 from workers.ingestion.parsed import Unparsable
 from workers.ingestion.reading import read
+
+#: A small file of each kind, ours.
+CONTROL_FILES = Path(__file__).parent / "control_files"
 
 #: What the system says no file can bring about: readers are given bytes, and open nothing by themselves.
 _OF_THE_SYSTEM = frozenset(
@@ -24,8 +29,15 @@ _OF_THE_SYSTEM = frozenset(
 
 
 def prepare() -> None:
-    """Loads what files of any kind are read with."""
+    """Loads what files of any kind are read with, and reads a good one of each kind.
+
+    What a first reading makes for all later ones (tables, compiled patterns) is then made once, not for every file.
+    """
     readers.prepare()
+    for path in sorted(CONTROL_FILES.iterdir()):
+        # What cannot be read here is told when such a file comes.
+        with contextlib.suppress(Exception):
+            read(path.read_bytes(), path.suffix.removeprefix("."))
 
 
 def work(request: Mapping[str, Any], data: bytes) -> Iterator[bytes]:
