@@ -106,14 +106,22 @@ async def get_project(request: Request, session: SessionDep) -> str:
 
     A request that has been answered under its `Idempotency-Key` goes no further: see app.idempotency.
     """
-    project_id = (await auth.admit(session, request)).project
-    await _count(request, project_id)
+    if _limits(request).are_on:
+        # Redis counts, and is not waited for with the transaction open.
+        project_id = await get_known_project(request)
+    else:
+        project_id = (await auth.admit(session, request)).project
     await idempotency.claim(request, session, project_id)
     return project_id
 
 
-async def _count(request: Request, project_id: str) -> None:
+def _limits(request: Request) -> RateLimits:
     limits: RateLimits = request.app.state.rate_limits
+    return limits
+
+
+async def _count(request: Request, project_id: str) -> None:
+    limits = _limits(request)
     request.state.answer_headers.update(await limits.count(project_id, auth.key_of(request) or ""))
 
 

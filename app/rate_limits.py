@@ -74,6 +74,11 @@ class RateLimits:
         self._script = redis.register_script(_SCRIPT)
         self._resting_until = 0.0
 
+    @property
+    def are_on(self) -> bool:
+        """Whether there are any."""
+        return bool(self._limits)
+
     async def count(self, project_id: str, key: str) -> dict[str, str]:
         """Counts a request; gives OpenAI's `x-ratelimit-*` headers, of the limit that is nearest to its end.
 
