@@ -117,7 +117,8 @@ def _test_idle_connections(engine: AsyncEngine) -> None:
             return
         try:
             connection.run_async(_ping)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # (The last is asyncpg's complaint of its own state, where the end came as something was asked.)
             # The pool takes this for: get another connection, and those that were opened before this moment likewise.
             raise InvalidatePoolError from error
 
