@@ -31,9 +31,8 @@ from app.events import (
 )
 from app.models import Message, Run, RunStep
 from app.models.run import TERMINAL
-from app.schemas import messages as message_schemas
-from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
+from app.services import run_story
 from app.services.told import Told
 
 log = structlog.get_logger()
@@ -42,19 +41,21 @@ log = structlog.get_logger()
 _PATIENCE: Final = 2.0
 #: The same for a reader's first look: there is a log, and it answers at once, or there is none.
 _FIRST_PATIENCE: Final = 0.2
+#: How long a log may be silent that does not tell that the run was created, or that it is under way: Redis is away, or
+#: the worker was lost before it could tell. Then the row tells.
+_BEGINNING_SECONDS: Final = 4.0
 #: What a look at the rows may take: a reader of a database that is silent still hears that the stream lives.
 _ROWS_SECONDS: Final = 5.0
 #: Events told from the database are numbered from here, above any that a log can hold.
 _FROM_ROWS: Final = 2**32
 #: And from here those that end, before that, what this reader alone has seen begin.
 _OF_DROPPED: Final = 2**31
+#: Behind the events of an attempt that queued the run: that it is in progress, told from the row.
+_BEGUN: Final = 2**31 - 1
+_IN_PROGRESS: Final = "thread.run.in_progress"
 _TERMINAL_EVENTS: Final = ENDINGS - {"thread.run.requires_action"}
-#: What a run had not come to when it was queued.
-_AS_CREATED: Final[dict[str, str | None]] = {
-    "status": "queued",
-    **dict.fromkeys(("started_at", "cancelled_at", "failed_at", "completed_at", "required_action")),
-    **dict.fromkeys(("last_error", "incomplete_details", "usage")),
-}
+#: The place of the last event that tells of a new run being queued.
+_QUEUED: Final = Place(0, 2)
 
 
 class RunGone(APIError):
@@ -74,25 +75,26 @@ async def stream(
     """
     reader = _Reader(sessions, events, run_id, after)
     clock = asyncio.get_running_loop().time
-    told_at, patience = clock(), _FIRST_PATIENCE
+    told_at, heard_at, patience = clock(), clock(), _FIRST_PATIENCE
     async with events.subscribe(run_id, after) as subscription:
         while not reader.ended:
             entries = await reader.next_entries(subscription, patience)
             patience = min(_PATIENCE, keep_alive)
             if entries:
-                told_at = clock()
+                told_at = heard_at = clock()
                 if reader.lacks_beginning(entries):
                     yield await reader.beginning(entries[0])
                 yield reader.pass_on(entries)
                 continue
             try:
                 async with asyncio.timeout(_ROWS_SECONDS):
-                    told = await reader.look_at_rows()
+                    told = await reader.look_at_rows(clock() - heard_at)
             except DATABASE_AWAY as error:
                 # So nothing has ended; the reader waits as the run does.
                 log.warning("rows_away", run_id=run_id, error=in_brief(error))
                 told = b""
             if told:
+                told_at = clock()
                 yield told
             elif clock() - told_at >= keep_alive:
                 told_at = clock()
@@ -131,23 +133,28 @@ class _Reader:
         self._log_is_whole = first.place == Place(1, 1)
         async with transaction(self._sessions) as session:
             run = await session.get(Run, self._run_id)
-            if run is None:
-                return b""
-            shown = run_schemas.Run.model_validate(run).model_copy(update=_AS_CREATED)
+        return b"" if run is None else self._created(run)
+
+    def _created(self, run: Run) -> bytes:
         frames = []
-        for number, name in enumerate(("thread.run.created", "thread.run.queued"), 1):
+        for number, item in enumerate(run_story.beginning(run), 1):
             self._place = Place(0, number)
-            frames.append(frame(self._place, *event(name, shown)))
+            frames.append(frame(self._place, *item))
         return b"".join(frames)
 
     def pass_on(self, entries: list[Entry]) -> bytes:
         """The frames of `entries`, as far as none is missing before them."""
         frames = []
         for entry in entries:
+            if entry.place <= self._place:
+                continue  # the row has told it
             self._log_is_whole = self._log_is_whole and self._can_be_next(entry)
             if not self._log_is_whole:
                 break
+            is_known = entry.name == _IN_PROGRESS and self._place.number == _BEGUN
             self._place = entry.place
+            if is_known:
+                continue
             self.ended = entry.name in ENDINGS
             if not entry.name.endswith(".delta"):
                 self._told.take(entry.event)
@@ -168,20 +175,34 @@ class _Reader:
             return True
         return self._told.knows_object_of(entry.event)
 
-    async def look_at_rows(self) -> bytes:
-        """What the rows tell that the log did not: the rest of a run that has ended, else nothing."""
+    async def look_at_rows(self, silent_seconds: float) -> bytes:
+        """What the rows tell that the log, which has been silent for so long, did not.
+
+        That is the rest of a run that has ended; and of another one that it was created and is under way.
+        """
         async with transaction(self._sessions) as session:
             run = await session.get(Run, self._run_id)
         if run is None:
             self.ended = True
             return self._error(RunGone("The thread of this run was deleted.", code="thread_deleted"))
         if run.status not in (*TERMINAL, "requires_action"):
-            return b""
+            return self._tell_beginning(run) if silent_seconds >= _BEGINNING_SECONDS else b""
         # No transaction is open while Redis is waited for.
         if self._log_is_whole and (last := await self._last_entry(run)) is not None:
             self.ended = last.place == self._place
             return b""
         return await self._tell_rows(run.id)
+
+    def _tell_beginning(self, run: Run) -> bytes:
+        """What comes before all that takes time: the log goes on behind it, and what it tells again is left out."""
+        if not self._log_is_whole:
+            return b""
+        told = self._created(run) if self._place == START else b""
+        is_queued = self._told.last == "thread.run.queued" or self._place == _QUEUED
+        if run.status != "in_progress" or not is_queued or self._place.number == _BEGUN:
+            return told
+        self._place = Place(self._place.attempt, _BEGUN)
+        return told + frame(self._place, *event(_IN_PROGRESS, run_schemas.Run.model_validate(run)))
 
     async def _tell_rows(self, run_id: str) -> bytes:
         """Returns the rest of a run that has ended or pauses, from one look at its rows; nothing if it went on."""
@@ -193,7 +214,7 @@ class _Reader:
             written = select(Message).where(Message.run_id == run.id, Message.thread_id == run.thread_id)
             messages = {message.id: message for message in await session.scalars(written)}
         self.ended = True
-        return self._tell(run, _story(run, list(steps), messages))
+        return self._tell(run, run_story.whole(run, list(steps), messages))
 
     async def _last_entry(self, run: Run) -> Entry | None:
         """The log's ending of the run, if the log still has it and the reader is not past it."""
@@ -222,20 +243,3 @@ class _Reader:
         """Both forms in one object: which of them a client's version understands differs (contract, section 7)."""
         body = error.body()
         return b"event: error\ndata: %s\n\n" % orjson.dumps(body | body["error"])
-
-
-def _story(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[RunEvent]:
-    """The events that tell a client what the rows hold, each object made known before it is closed."""
-    story = []
-    for step in steps:
-        shown = step_schemas.RunStep.model_validate(step)
-        story.append(event("thread.run.step.created", shown))
-        message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
-        if message is not None:
-            written = message_schemas.Message.model_validate(message)
-            story.append(event("thread.message.created", written))
-            story.append(event(f"thread.message.{message.status}", written))
-        if step.status != "in_progress":
-            story.append(event(f"thread.run.step.{step.status}", shown))
-    story.append(event(f"thread.run.{run.status}", run_schemas.Run.model_validate(run)))
-    return story

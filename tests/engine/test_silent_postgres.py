@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.db.session import Sessions, autocommit, be_patient, create_engine, create_sessions, transaction
 from app.settings import Settings
-from tests.faults.network import Relay, before_postgres
+from tests.faults.network import before_postgres
+from tests.faults.relay import Relay
 from tests.stack import Stack
 
 SECONDS = 1.0

@@ -14,7 +14,8 @@ from app.events import START, EventLog, RunEvent
 from app.settings import Settings
 from app.signals import stops
 from app.supervision import Supervisor
-from tests.faults.network import Relay, before
+from tests.faults.network import before
+from tests.faults.relay import Relay
 from tests.stack import Stack
 from workers.engine import event_writer
 from workers.engine.event_writer import EventWriter

@@ -89,6 +89,7 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._parser: Any = httptools.HttpRequestParser(self)
         self._request = Request()
+        self._url = b""
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport
 
@@ -110,15 +111,18 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._request = Request()
+        self._url = b""
 
     def on_url(self, url: bytes) -> None:
-        path, _, self._request.query = url.decode().partition("?")
-        self._request.path = unquote(path)
+        # A part of it, where it comes in pieces.
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._request.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        path, _, self._request.query = self._url.decode().partition("?")
+        self._request.path = unquote(path)
         self._request.method = self._parser.get_method().decode()
         if self._request.headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

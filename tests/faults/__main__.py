@@ -51,6 +51,7 @@ def main() -> None:
     wrong += watch.taken()
     counts = f"{len(storm.cases)} cases, {watch.streams} streams, {sum(storm.happened.values())} faults"
     print(f"\n{counts}, {time.monotonic() - begun:.0f} s")
+    print(f"{storm.latest_news:.1f} s at most until a stream told what had happened while the database was there")
     for fault, count in storm.happened.most_common():
         print(f"  {count:4}  {fault.replace('_', ' ')}")
     for (kind, status), count in sorted(Counter((case.kind, case.status) for case in storm.cases).items()):
@@ -59,7 +60,7 @@ def main() -> None:
         print(f"  {seconds:.1f} s took {case.kind} {case.token} {case.run_id}")
     for problem in wrong:
         print(f"WRONG  {problem}")
-    print("nothing lost, stuck or doubled" if not wrong else f"{len(wrong)} problems")
+    print("nothing lost, stuck, doubled or silent" if not wrong else f"{len(wrong)} problems")
     sys.exit(1 if wrong else 0)
 
 

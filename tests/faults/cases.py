@@ -5,16 +5,17 @@ The scripted models answer by what they are shown alone, so that a turn that is 
 
 import random
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from openai.types.beta.threads import Run
 
 from tests.fakes.completion_backend import CompletionBackend
 from tests.fakes.turns import Call, Turn
-from tests.faults.clients import Persistent
+from tests.faults.clients import Followed, Persistent
 
 ROUNDS = 3
 FILES = 3
@@ -154,6 +155,14 @@ class Prepared:
         return [*self.assistants, "files"]
 
 
+class News(NamedTuple):
+    """An event, and when it happened and was heard of, by the clock of this machine (in the API in whole seconds)."""
+
+    name: str
+    happened: float
+    heard: float
+
+
 @dataclass
 class Case:
     """One of them, and what was seen of it."""
@@ -168,6 +177,8 @@ class Case:
     may_fail: bool = False
     #: What a reader of the stream has seen wrong.
     complaint: str | None = None
+    #: What a reader of the stream has heard: what it was, when it happened, and when the reader heard of it.
+    news: list["News"] = field(default_factory=list)
 
 
 def play(case: Case, clients: Persistent, prepared: Prepared) -> None:
@@ -213,7 +224,9 @@ def _submitted(run: Run, clients: Persistent) -> Run:
 
 
 def _read_along(case: Case, clients: Persistent) -> None:
+    began = time.time()
     followed = clients.follow(case.thread_id, case.run_id)
+    case.news = list(_news(followed, began))
     if followed.places != sorted(set(followed.places)):
         case.complaint = f"events came twice or out of order: {followed.ids}"
     pieces: dict[str, str] = {}
@@ -231,6 +244,15 @@ def _read_along(case: Case, clients: Persistent) -> None:
     # Where the log was lost with Redis, pieces may be missing at the end, and come whole with the message.
     if wrong := [piece for piece in pieces.values() if not text.startswith(piece)]:
         case.complaint = f"the text came in pieces as {wrong}"
+
+
+def _news(followed: Followed, began: float) -> Iterator[News]:
+    """What was told that has a time of its own; of what happened before the reader came, it is the reader's."""
+    for name, data, heard in zip(followed.names, followed.data, followed.times, strict=True):
+        state = name.rpartition(".")[2]
+        happened = orjson.loads(data).get({"in_progress": "started_at"}.get(state, f"{state}_at"))
+        if happened is not None:
+            yield News(name, max(happened, began), heard)
 
 
 def _ingest(case: Case, clients: Persistent) -> None:

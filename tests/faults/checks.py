@@ -13,12 +13,15 @@ from openai import OpenAI
 
 from app.services.file_sweep import LISTED_KEY
 from tests.api.forms import stored
-from tests.faults.cases import FILES, ROUNDS, Case, expected_text
+from tests.faults.cases import FILES, ROUNDS, Case, News, expected_text
 from tests.faults.system import System
 from tests.running import wait_for
 
 #: Prompt and completion tokens that the scripted models tell for each of their turns.
 _PER_TURN = (10, 5)
+#: How long after something happened to a run a reader of its stream hears of it, at the latest: whatever is silent
+#: meanwhile, but for the time in which the database itself is away. (Times of the API are in whole seconds.)
+_SILENT_SECONDS = 15 + 1
 _TURNS = {"text": 1, "stream": 1, "functions": ROUNDS + 1, "search": 2, "code": 2}
 
 
@@ -33,6 +36,21 @@ def problems(system: System, cases: Sequence[Case]) -> Iterator[str]:
     yield from _in_storage(system)
     if system.has_sandbox:
         yield from _in_sandbox(system)
+
+
+def lateness(news: News, away: Sequence[tuple[float, float]]) -> float:
+    """How long it took until news was heard of, without the times (from, to) in which the database was away."""
+    lost = (min(end, news.heard) - max(begin, news.happened) for begin, end in away)
+    return news.heard - news.happened - sum(max(0, seconds) for seconds in lost)
+
+
+def late_news(cases: Sequence[Case], away: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """Every stream that was silent for too long while its run had news, a line each."""
+    for case in cases:
+        late = [(lateness(news, away), news.name) for news in case.news]
+        if late and max(late)[0] > _SILENT_SECONDS:
+            seconds, name = max(late)
+            yield f"the reader of {case.token} ({case.run_id}) heard of {name} after {seconds:.0f} s"
 
 
 def _of_case(client: OpenAI, case: Case) -> Iterator[str]:

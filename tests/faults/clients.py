@@ -76,6 +76,8 @@ class Followed:
         self.ids: list[str] = []
         self.names: list[str] = []
         self.data: list[str] = []
+        #: When they came, by this machine's clock.
+        self.times: list[float] = []
 
     @property
     def ended(self) -> bool:
@@ -94,6 +96,7 @@ class Followed:
                 self.ids.append(fields["id"])
                 self.names.append(fields["event"])
                 self.data.append(fields["data"])
+                self.times.append(time.time())
             fields = {}
 
     @property

@@ -9,23 +9,20 @@ import psycopg
 from openai import APIConnectionError, APIStatusError
 
 from tests.faults.cases import Trouble, Weather
+from tests.faults.silences import SILENCES, last, postgres_is_frozen, the_network_holds_everything
 from tests.faults.system import LEASE_SECONDS, System
 
 Fault = Callable[[System, Weather, random.Random], None]
 
 
-def _last(chance: random.Random, most: float = 1.5) -> None:
-    time.sleep(chance.uniform(0, most))
-
-
 def a_worker_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     with _without(system, [chance.choice(system.workers)]):
-        _last(chance)
+        last(chance)
 
 
 def all_workers_are_killed(system: System, _: Weather, chance: random.Random) -> None:
     with _without(system, system.workers):
-        _last(chance)
+        last(chance)
 
 
 def a_worker_sleeps_through_its_lease(system: System, _: Weather, chance: random.Random) -> None:
@@ -35,12 +32,12 @@ def a_worker_sleeps_through_its_lease(system: System, _: Weather, chance: random
 
 def the_ingestion_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     with _without(system, ["ingestion"]):
-        _last(chance)
+        last(chance)
 
 
 def an_api_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     with _without(system, [chance.choice(system.apis)]):
-        _last(chance)
+        last(chance)
 
 
 def everything_is_replaced_in_turn(system: System, _: Weather, chance: random.Random) -> None:
@@ -50,24 +47,24 @@ def everything_is_replaced_in_turn(system: System, _: Weather, chance: random.Ra
             system.terminate(name)
         finally:
             system.start(name)
-        _last(chance, 0.5)
+        last(chance, 0.5)
 
 
 def redis_forgets_everything(system: System, _: Weather, chance: random.Random) -> None:
     with system.locum.redis() as redis:
         redis.flushall()
-    _last(chance, 0.5)
+    last(chance, 0.5)
 
 
 def redis_is_killed_with_its_data(system: System, _: Weather, chance: random.Random) -> None:
     system.servers.kill("valkey")
-    _last(chance)
+    last(chance)
     system.servers.start("valkey")
 
 
 def postgres_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     system.servers.kill("postgres")
-    _last(chance)
+    last(chance)
     system.servers.start("postgres")
 
 
@@ -78,26 +75,21 @@ def connections_to_postgres_are_cut(system: System, _: Weather, chance: random.R
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
-        _last(chance, 0.1)
-
-
-def postgres_is_frozen(system: System, _: Weather, chance: random.Random) -> None:
-    with system.servers.frozen("postgres"):
-        _last(chance, LEASE_SECONDS)
+        last(chance, 0.1)
 
 
 def the_sandbox_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     if system.has_sandbox:
         with _without(system, ["sandbox"]):
-            _last(chance)
+            last(chance)
 
 
 def commits_are_cut_off(system: System, _: Weather, chance: random.Random) -> None:
     """The network breaks just before Postgres hears of a commit, or just before its word that it is done."""
     for _again in range(chance.randint(2, 5)):
-        system.network.cut_commits(*chance.choices(("before", "after"), k=chance.randint(1, 4)))
-        _last(chance, 0.3)
-    system.network.cut_no_more()
+        system.networks.postgres.cut_commits(*chance.choices(("before", "after"), k=chance.randint(1, 4)))
+        last(chance, 0.3)
+    system.networks.postgres.cut_no_more()
 
 
 def the_disk_is_full(system: System, _: Weather, chance: random.Random) -> None:
@@ -112,7 +104,7 @@ def the_disk_is_full(system: System, _: Weather, chance: random.Random) -> None:
                 raise AssertionError(f"without room it says {error}") from error
         else:
             raise AssertionError("a file was taken for which there is no room")
-        _last(chance)
+        last(chance)
 
 
 def the_models_fail(_: System, weather: Weather, chance: random.Random) -> None:
@@ -134,7 +126,7 @@ def answers_are_cut_off(_: System, weather: Weather, chance: random.Random) -> N
 def _trouble(weather: Weather, trouble: Trouble, chance: random.Random) -> None:
     weather.trouble = trouble
     try:
-        _last(chance)
+        last(chance)
     finally:
         weather.trouble = None
 
@@ -161,7 +153,7 @@ FAULTS: tuple[Fault, ...] = (
     redis_is_killed_with_its_data,
     postgres_is_killed,
     connections_to_postgres_are_cut,
-    postgres_is_frozen,
+    *SILENCES,
     the_sandbox_is_killed,
     commits_are_cut_off,
     the_disk_is_full,
@@ -169,4 +161,8 @@ FAULTS: tuple[Fault, ...] = (
     the_models_do_not_answer,
     the_models_are_slow,
     answers_are_cut_off,
+)
+#: While one of these lasts nobody can know more of a run than what Redis tells.
+WITHOUT_DATABASE: frozenset[str] = frozenset(
+    fault.__name__ for fault in (postgres_is_killed, postgres_is_frozen, the_network_holds_everything)
 )

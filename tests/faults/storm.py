@@ -10,7 +10,7 @@ from tests.fakes.completion_backend import CompletionBackend
 from tests.faults import cases, checks
 from tests.faults.cases import Case, Prepared, Weather
 from tests.faults.clients import Persistent
-from tests.faults.injectors import FAULTS, Fault
+from tests.faults.injectors import FAULTS, WITHOUT_DATABASE, Fault
 from tests.faults.system import System
 
 AT_ONCE = 24
@@ -31,6 +31,8 @@ class Storm:
         self._faults = list(faults)
         self._count = count
         self.happened: Counter[str] = Counter()
+        #: From when to when the database was away.
+        self.away: list[tuple[float, float]] = []
         self.cases: list[Case] = []
         #: Seconds of each case, in the order of their ends.
         self.took: list[tuple[float, Case]] = []
@@ -56,7 +58,12 @@ class Storm:
                 case.may_fail = case.token in self._weather.cut_off
         finally:
             clients.close()
-        return [*wrong, *checks.problems(self._system, self.cases)]
+        return [*wrong, *checks.late_news(self.cases, self.away), *checks.problems(self._system, self.cases)]
+
+    @property
+    def latest_news(self) -> float:
+        """How long it took at most until the reader of a stream heard what had happened."""
+        return max((checks.lateness(news, self.away) for case in self.cases for news in case.news), default=0)
 
     def _play(self, case: Case, clients: Persistent, prepared: Prepared) -> None:
         begun = time.monotonic()
@@ -73,10 +80,13 @@ class Storm:
         while waiting or not is_over():
             fault = waiting.pop() if waiting else self._chance.choice(self._faults)
             say(fault.__name__.replace("_", " "))
+            began = time.time()
             try:
                 fault(self._system, self._weather, self._chance)
             except AssertionError as error:
                 wrong.append(f"{fault.__name__}: {error}")
             self.happened[fault.__name__] += 1
+            if fault.__name__ in WITHOUT_DATABASE:
+                self.away.append((began, time.time()))
             time.sleep(self._chance.uniform(0, 2 * _CALM_SECONDS))
         return wrong

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx2
@@ -14,7 +15,8 @@ import httpx2
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 from tests.fakes.completion_backend import CompletionBackend
 from tests.faults.disk import Disk
-from tests.faults.network import Relay, before_postgres
+from tests.faults.network import before, before_postgres
+from tests.faults.relay import Relay
 from tests.running import Locum, free_port, run_locum, wait_for
 from tests.stack import BreakableStack, run_breakable_stack
 
@@ -23,20 +25,33 @@ _SETTINGS = {
     "LOCUM_RUN_LEASE_SECONDS": str(LEASE_SECONDS),
     "LOCUM_BACKEND_RETRIES": "6",
     "LOCUM_DATABASE_POOL_TIMEOUT": "5",
+    "LOCUM_DATABASE_COMMAND_TIMEOUT": "4",
     "LOCUM_SANDBOX_WARM": "0",
     "LOCUM_INGESTION_TRIES": "20",
 }
 _READY_SECONDS = 60
-_LEAVE_SECONDS = 10
+#: What has fallen silent a moment before is given up first: a connection of Celery's, and one of ours.
+_LEAVE_SECONDS = 15
+
+
+class Networks(NamedTuple):
+    """What lies between Locum and its servers."""
+
+    postgres: Relay
+    redis: Relay
+    #: The models' server and that of the embeddings, which are one.
+    models: Relay
 
 
 class System:
     """Processes by name (`api`, `api2`, `worker`, `worker2`, `worker3`, `ingestion`, `sandbox`), and the servers."""
 
-    def __init__(self, locum: Locum, servers: BreakableStack, network: Relay, disk: Disk, *, has_sandbox: bool) -> None:
+    def __init__(
+        self, locum: Locum, servers: BreakableStack, networks: "Networks", disk: Disk, *, has_sandbox: bool
+    ) -> None:
         self.locum = locum
         self.servers = servers
-        self.network = network
+        self.networks = networks
         self.disk = disk
         self._ports = {"api": locum.port, "api2": free_port()}
         self._commands = {
@@ -136,8 +151,13 @@ def run_system(folder: Path, backend: CompletionBackend, *, has_sandbox: bool) -
         network = opened.enter_context(before_postgres(sockets, folder / "net"))
         host = quote(str(folder / "net"), safe="")
         urls = replace(servers.urls, database_url=servers.urls.database_url.replace(quote(str(sockets), safe=""), host))
+        redis, redis_port = opened.enter_context(before(servers.urls.redis_url))
+        models, models_port = opened.enter_context(before(backend.url))
+        urls = replace(urls, redis_url=f"redis://127.0.0.1:{redis_port}/0")
         disk = opened.enter_context(contextlib.closing(Disk(folder / "locum" / "data" / "files", 32)))
-        locum = opened.enter_context(run_locum(urls, backend.url, folder / "locum", **_SETTINGS))
-        system = System(locum, servers, network, disk, has_sandbox=has_sandbox)
+        locum = opened.enter_context(
+            run_locum(urls, f"http://127.0.0.1:{models_port}/v1", folder / "locum", **_SETTINGS)
+        )
+        system = System(locum, servers, Networks(network, redis, models), disk, has_sandbox=has_sandbox)
         system.wait_until_well()
         yield system
