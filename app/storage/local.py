@@ -3,15 +3,17 @@
 import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from io import IOBase
 from pathlib import Path
-from typing import BinaryIO, Final, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Final, ParamSpec, TypeVar
 from uuid import uuid4
 
 import structlog
 
+from app.errors import in_brief
 from app.storage.base import BytesMissing, StorageAway, StoredObject, Written, checked
 from app.storage.finishing import finished
 from app.storage.pieces import Digest, in_pieces
@@ -23,6 +25,9 @@ Result = TypeVar("Result")
 
 _PIECE_BYTES: Final = 2**20
 _THREADS: Final = 8
+#: What one call may take, with its wait for a thread: a megabyte, or bringing a whole file to the disk. A disk that
+#: hangs in the kernel cannot be left; whoever waits for it can.
+_SECONDS: Final = 30.0
 _UNFINISHED: Final = ".unfinished"
 #: The last characters of an id are chance: they spread the files over some thousand folders.
 _SHARD_CHARS: Final = 2
@@ -98,14 +103,30 @@ class LocalStorage:
             await self._run(file.close)
 
     async def _run(self, call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """Awaits `call` in a thread; to the end, also if the task is cancelled: it may be using a file."""
+        """Awaits `call` in a thread; to the end, also if the task is cancelled: it may be using a file.
+
+        Raises StorageAway where that takes too long.
+        """
+        work = self._threads.submit(call, *args, **kwargs)
+        waiting = asyncio.wait_for(asyncio.shield(asyncio.wrap_future(work)), _SECONDS)
         try:
-            return await finished(asyncio.wrap_future(self._threads.submit(call, *args, **kwargs)))
+            return await finished(asyncio.ensure_future(waiting))
+        except TimeoutError as error:
+            if not work.cancel():
+                work.add_done_callback(_close_late)
+            log.warning("storage_away", error=f"no answer in {_SECONDS:.0f} seconds")
+            raise StorageAway from error
         except FileNotFoundError:
             raise
         except OSError as error:
-            log.warning("storage_away", error=str(error))
+            log.warning("storage_away", error=in_brief(error))
             raise StorageAway from error
+
+
+def _close_late(work: Future[Any]) -> None:
+    """Closes the file that a call has opened for somebody who is gone."""
+    if not work.cancelled() and work.exception() is None and isinstance(work.result(), IOBase):
+        work.result().close()
 
 
 def _create(path: Path) -> BinaryIO:
@@ -148,7 +169,11 @@ def _discard(file: BinaryIO, unfinished: Path) -> None:
 
 def _open_at(path: Path, start: int) -> BinaryIO:
     file = path.open("rb", buffering=0)
-    file.seek(start)
+    try:
+        file.seek(start)
+    except OSError:
+        file.close()
+        raise
     return file
 
 

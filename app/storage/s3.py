@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _PIECE_BYTES: Final = 2**20
-#: A multipart upload has 10,000 parts at most, each but the last of 5 MiB or more: 80 GB may be written so.
-_PART_BYTES: Final = 8 * 2**20
+#: A multipart upload has 10,000 parts at most, each but the last of 5 MiB or more: 50 GB may be written so.
+_PART_BYTES: Final = 5 * 2**20
 _PARTS_AT_ONCE: Final = 2
 #: A request each, so that a client who reads slowly keeps no connection to S3 waiting until it times out.
 _READ_BYTES: Final = 4 * 2**20
-_RETRY: "Final[RetryConfig]" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
+#: What is silent for so long does not answer. A write is heard of when a part of it is there: ten megabytes are then
+#: under way.
+_READ_SECONDS: Final = 8
+_WRITE_SECONDS: Final = 20
+#: Nothing is tried again once it has taken so long.
+_RETRY: "Final[RetryConfig]" = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
 
 
 class S3Storage:
@@ -45,15 +50,9 @@ class S3Storage:
         url = urlsplit(settings.storage_url or "")
         if url.scheme != "s3" or not url.netloc:
             raise ValueError("LOCUM_STORAGE_URL must be s3://bucket/prefix")
-        plain = (settings.s3_endpoint or "").startswith("http://")
-        client: ClientConfig = {"allow_http": plain, "connect_timeout": "5s", "timeout": "60s"}
-        self._store = S3Store(
-            url.netloc,
-            prefix=url.path.strip("/") or None,
-            config=_config(settings),
-            client_options=client,
-            retry_config=_RETRY,
-        )
+        prefix = url.path.strip("/") or None
+        self._store = _store(settings, url.netloc, prefix, _READ_SECONDS)
+        self._written = _store(settings, url.netloc, prefix, _WRITE_SECONDS)
 
     async def write(self, key: str, data: AsyncIterable[bytes]) -> Written:
         digest = Digest()
@@ -63,7 +62,7 @@ class S3Storage:
         return digest.written()
 
     async def _put(self, key: str, feed: "_Feed") -> None:
-        await obstore.put_async(self._store, key, feed, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
+        await obstore.put_async(self._written, key, feed, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         with _translated():
@@ -91,6 +90,17 @@ class S3Storage:
 
     async def aclose(self) -> None:
         """Nothing: connections that nobody uses close by themselves."""
+
+
+def _store(settings: Settings, bucket: str, prefix: str | None, silent_seconds: int) -> S3Store:
+    plain = (settings.s3_endpoint or "").startswith("http://")
+    client: ClientConfig = {
+        "allow_http": plain,
+        "connect_timeout": "5s",
+        "read_timeout": f"{silent_seconds}s",
+        "timeout": "60s",
+    }
+    return S3Store(bucket, prefix=prefix, config=_config(settings), client_options=client, retry_config=_RETRY)
 
 
 def _config(settings: Settings) -> "S3Config":

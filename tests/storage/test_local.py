@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from app.storage import StorageAway
+from app.storage import StorageAway, local
 from app.storage.local import LocalStorage
 from tests.storage.test_contract import KEY, everything, keys, stream
 
@@ -68,3 +69,22 @@ async def test_what_is_written_by_one_process_is_read_by_another(tmp_path: Path)
     assert await everything(reader, KEY) == b"x"
     await writer.aclose()
     await reader.aclose()
+
+
+async def test_a_disk_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_SECONDS", 0.5)
+    storage = LocalStorage(tmp_path)
+    # Whoever opens it to read waits in the kernel until somebody writes.
+    hanging = tmp_path / "files" / "aa" / "aaaaaaaa"
+    hanging.parent.mkdir(parents=True)
+    os.mkfifo(hanging)
+    began = time.monotonic()
+    try:
+        # More than there are threads.
+        reads = [anext(storage.read("files/aaaaaaaa")) for _ in range(12)]
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        assert [type(error) for error in found] == [StorageAway] * 12
+        assert time.monotonic() - began < 8
+    finally:
+        with hanging.open("wb"):
+            await storage.aclose()

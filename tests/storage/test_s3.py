@@ -16,6 +16,8 @@ async def test_no_parts_are_left_in_the_bucket(s3: S3Server) -> None:
     """They would cost their owner money for ever, unseen."""
     storage = create_storage(Settings(**s3.settings("tests/parts")))  # type: ignore[arg-type]
     waits = asyncio.Event()
+    # A server that was silent (test_silent_s3.py) has not heard that it was to forget one.
+    before = s3.unfinished_uploads()
 
     async def breaking() -> AsyncIterator[bytes]:
         yield LARGE
@@ -30,10 +32,10 @@ async def test_no_parts_are_left_in_the_bucket(s3: S3Server) -> None:
         await storage.write(KEY, breaking())
     writing = asyncio.create_task(storage.write(KEY, stalling()))
     await asyncio.wait_for(waits.wait(), 10)
-    assert s3.unfinished_uploads() == 1
+    assert s3.unfinished_uploads() == before + 1
     writing.cancel()
     await asyncio.wait([writing])
-    assert s3.unfinished_uploads() == 0
+    assert s3.unfinished_uploads() == before
 
 
 async def test_prefixes_keep_deployments_apart(s3: S3Server) -> None:
