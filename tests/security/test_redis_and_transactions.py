@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any, Final
 
 import httpx2
 import pytest
 from redis.asyncio.connection import AbstractConnection
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.main import create_app
 from app.queue import Nudges
@@ -28,20 +32,36 @@ _MORE_BODIES: Final[dict[str, Any]] = {
 _IN_ORDER: Final = sorted(OPERATIONS, key=lambda operation: (operation.method == "DELETE", -len(operation.path)))
 
 
-class _Watch:
-    """What was sent to Redis while a connection to the database was held, and how much was sent."""
+#: Whether this is done for a request, in its task or in one that it has made: what runs beside them is not looked at.
+_IS_OF_REQUEST: Final = ContextVar("is_of_request", default=False)
 
-    def __init__(self, app: Any) -> None:
-        self._state = app.state
+
+class _Watch:
+    """What a request sent to Redis while it held a connection to the database, and how much was sent."""
+
+    def __init__(self) -> None:
+        self._held: set[ConnectionPoolEntry] = set()
         self.wrong: list[str] = []
         self.commands = 0
         self.nudges = 0
+
+    def look_at(self, engine: AsyncEngine) -> None:
+        """Notes which connections requests hold from now on."""
+
+        @event.listens_for(engine.sync_engine, "checkout")
+        def taken(_connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+            if _IS_OF_REQUEST.get():
+                self._held.add(record)
+
+        @event.listens_for(engine.sync_engine, "checkin")
+        def given_back(_connection: Any, record: ConnectionPoolEntry) -> None:
+            self._held.discard(record)
 
     def note(self, sent: str) -> None:
         task = asyncio.current_task()
         if task is not None and task.get_name() == _EVENT_LOG_TAIL:
             return
-        if self._state.sessions.kw["bind"].pool.checkedout():
+        if _IS_OF_REQUEST.get() and self._held:
             self.wrong.append(sent)
 
 
@@ -50,7 +70,7 @@ async def watched(locum: Locum) -> AsyncIterator[tuple[_Watch, httpx2.AsyncClien
     """An application whose commands to Redis are noted, with limits on, which Redis counts."""
     limits = {"key_requests_per_minute": 100_000, "project_requests_per_minute": 100_000}
     app = create_app(settings_of(locum, sweep_seconds=3600, data_dir=locum.environment["LOCUM_DATA_DIR"], **limits))
-    watch = _Watch(app)
+    watch = _Watch()
     with pytest.MonkeyPatch.context() as patch:
         send_packed, send_nudge = AbstractConnection.send_packed_command, Nudges.send
 
@@ -72,6 +92,7 @@ async def watched(locum: Locum) -> AsyncIterator[tuple[_Watch, httpx2.AsyncClien
                 transport=httpx2.ASGITransport(app, raise_app_exceptions=False), base_url="http://locum.test"
             ) as client,
         ):
+            watch.look_at(app.state.sessions.kw["bind"])
             yield watch, client
 
 
@@ -90,6 +111,7 @@ async def test_no_command_is_sent_with_a_transaction_open(
     headers = {**operation.headers, "Authorization": owner.headers["authorization"]}
     if operation.method == "POST":
         headers["Idempotency-Key"] = f"redis-{operation}"
+    _IS_OF_REQUEST.set(True)
     answer = await client.request(operation.method, operation.path.format_map(ids), headers=headers, **options)
     if answer.status_code >= 400:
         error_of(answer, answer.status_code)
