@@ -1,6 +1,7 @@
 """Whether the sandbox host is there, for the operator."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
@@ -11,21 +12,32 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
 async def probe(settings: Settings) -> str | None:
-    """What is wrong with the host at LOCUM_SANDBOX_URL, in words for the operator; None if it takes our token."""
-    return (await ask(settings))[0]
+    """What is wrong with the host at LOCUM_SANDBOX_URL, in words for the operator; None if nothing is."""
+    return (await ask(settings)).problem
 
 
-async def ask(settings: Settings) -> tuple[str | None, Mapping[str, str]]:
-    """The same, and what holds a session to each of its limits there, as the host tells it."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the host says of itself: what is wrong with it, what holds a session to each of its limits there, and which
+    lines of defence its machine lacks."""
+
+    problem: str | None
+    held: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+
+async def ask(settings: Settings) -> Told:
+    """Asks the host."""
     headers = {"Authorization": f"Bearer {settings.required_sandbox_token}"}
     url = f"{settings.sandbox_url}/stats"
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as http, http.get(url, headers=headers) as answer:
             if answer.status == 200:
-                return None, dict((await answer.json()).get("held", {}))
+                said = await answer.json()
+                return Told("; ".join(said["troubles"]) or None, said["held"], said["lacks"])
             status = answer.status
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return f"{settings.sandbox_url} does not answer: {error}", {}
+    except (aiohttp.ClientError, OSError, ValueError, KeyError) as error:
+        return Told(f"{settings.sandbox_url} does not answer: {error}")
     if status == 401:
-        return f"{settings.sandbox_url} has another LOCUM_SANDBOX_TOKEN", {}
-    return f"{settings.sandbox_url} answers with status {status}", {}
+        return Told(f"{settings.sandbox_url} has another LOCUM_SANDBOX_TOKEN")
+    return Told(f"{settings.sandbox_url} answers with status {status}")

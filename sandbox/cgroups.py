@@ -71,6 +71,11 @@ class Cgroups:
         self._prefix = f"{_PREFIX}{os.getpid()}-"
 
     @property
+    def version(self) -> int:
+        """Of control groups."""
+        return 2 if self._unified else 1
+
+    @property
     def controllers(self) -> set[str]:
         """What is limited by them."""
         return {controller for controllers in self._bases.values() for controller in controllers}

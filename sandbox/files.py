@@ -12,21 +12,30 @@ import os
 import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox.budget import Budget, TooMuchToSee
 from sandbox.errors import BadPath, FileMissing, NoSpace
 from sandbox.folder import SessionFolder
 from sandbox.limits import Limits, megabytes
+from sandbox.tree import FOLDER, LONGEST_PATH, LostTheWay, walk
+from sandbox.usage import Most, Usage, measured, trimmed
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: Without O_NONBLOCK, the opening of a pipe would wait for its writer.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEEPEST: Final = 32
 _LONGEST_NAME: Final = 255
 _PIECE: Final = 2**21
+#: The kernel's own: five sockets, and what it connects by; and the folders themselves.
+_OWN_ENTRIES: Final = 8
+_OWN_BYTES: Final = 2**16
+#: Of processor time, for a look at all that there is.
+_LOOK_SECONDS: Final = 1.0
+#: What takes long with a session of many files keeps no other waiting.
+_TRIMMERS: Final = ThreadPoolExecutor(2, "trim")
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,11 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What lies in the folder: bytes on the disk, and files and folders."""
+class Listing:
+    """The regular files, by path, and how many there are besides: with paths that nobody can name, or too many."""
 
-    bytes: int
-    entries: int
+    files: list[FileEntry]
+    left_out: int
 
 
 class Files:
@@ -59,21 +68,33 @@ class Files:
     def __init__(self, folder: SessionFolder, limits: Limits) -> None:
         self._folder = folder
         self._limits = limits
+        self._most = Most(limits.disk_bytes, limits.files)
+        self._most_with_sockets = Most(limits.disk_bytes + _OWN_BYTES, limits.files + _OWN_ENTRIES)
         #: The files that names were given to by `link`, by name.
         self._linked: dict[str, int] = {}
 
-    async def entries(self) -> list[FileEntry]:
-        """All regular files, by path. What lies too deep is left out."""
+    async def entries(self) -> Listing:
+        """All regular files."""
         return await asyncio.to_thread(self._list)
 
-    async def usage(self) -> Usage:
-        """How much there is of them; no more is counted than one beyond what is allowed."""
-        return await asyncio.to_thread(self._usage)
+    def usage(self, budget: Budget) -> Usage:
+        """What code has made on the disk, also in the folder of its sockets; no more than one beyond what is allowed.
+
+        Takes a while: to be called in a thread. Raises TooMuchToSee.
+        """
+        return measured([self._folder.data, self._folder.sockets], self._most_with_sockets, budget)
+
+    def is_too_much(self, used: Usage) -> bool:
+        """Whether it is more than is allowed."""
+        return self._most_with_sockets.is_passed_by(used)
 
     async def put(self, path: str, data: AsyncIterable[bytes], announced: int = 0) -> FileEntry:
         """Writes a file, whole or not at all. Raises BadPath, and NoSpace: at once, if the size was announced."""
         parts = _parts(path)
-        used = await self.usage()
+        try:
+            used = await asyncio.to_thread(lambda: self.usage(Budget(_LOOK_SECONDS)))
+        except TooMuchToSee:
+            raise NoSpace("There is more in /mnt/data than can be looked at.") from None
         room = min(self._limits.file_bytes, self._limits.disk_bytes - used.bytes)
         if used.entries >= self._limits.files:
             raise NoSpace(f"There are {used.entries} files in /mnt/data already.")
@@ -102,36 +123,23 @@ class Files:
         await asyncio.to_thread(self._delete, _parts(path))
 
     async def trim(self) -> int:
-        """Removes what was written last until the rest may stay; tells how many entries went."""
-        return await asyncio.to_thread(self._trim)
+        """Removes what was written last until the rest may stay; tells how many went. Nothing may run inside."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_TRIMMERS, trimmed, self._folder.data, self._most)
 
-    def _list(self) -> list[FileEntry]:
-        with self._root() as root:
-            found = [FileEntry.of(path, info) for path, info in _walk(root) if stat.S_ISREG(info.st_mode)]
-        return sorted(found, key=lambda entry: entry.path)
-
-    def _usage(self) -> Usage:
-        size = entries = 0
-        with self._root() as root:
-            for _, info in _walk(root):
-                size += info.st_blocks * 512
-                entries += 1
-                if entries > self._limits.files or size > self._limits.disk_bytes:
-                    break
-        return Usage(size, entries)
-
-    def _trim(self) -> int:
-        removed = 0
-        with self._root() as root:
-            found = sorted(_walk(root), key=lambda one: one[1].st_ctime_ns)
-            size = 0
-            for entries, (path, info) in enumerate(found, start=1):
-                size += info.st_blocks * 512
-                if size > self._limits.disk_bytes or entries > self._limits.files:
-                    removed += 1
-                    with contextlib.suppress(OSError, FileMissing), self._parent(path.split("/")) as (parent, name):
-                        (os.rmdir if stat.S_ISDIR(info.st_mode) else os.unlink)(name, dir_fd=parent)
-        return removed
+    def _list(self) -> Listing:
+        found: list[FileEntry] = []
+        left_out = 0
+        budget = Budget(_LOOK_SECONDS)
+        with self._root() as root, contextlib.suppress(TooMuchToSee, LostTheWay):
+            for node in walk(root, budget.spend):
+                if not stat.S_ISREG(node.info.st_mode):
+                    continue
+                if node.path is None or len(found) >= self._limits.files:
+                    left_out += 1
+                else:
+                    found.append(FileEntry.of(node.path, node.info))
+        return Listing(sorted(found, key=lambda entry: entry.path), left_out)
 
     def _place(self, staged: Path, parts: list[str]) -> FileEntry:
         if self._folder.is_ours:
@@ -186,7 +194,7 @@ class Files:
 
     @contextlib.contextmanager
     def _root(self) -> Iterator[int]:
-        root = os.open(self._folder.data, _FOLDER)
+        root = os.open(self._folder.data, FOLDER)
         try:
             yield root
         finally:
@@ -208,7 +216,7 @@ class Files:
 
     def _step(self, current: int, part: str, *, make: bool) -> int:
         try:
-            return os.open(part, _FOLDER, dir_fd=current)
+            return os.open(part, FOLDER, dir_fd=current)
         except FileNotFoundError:
             if not make:
                 raise FileMissing(f"There is no folder {part}.") from None
@@ -217,7 +225,7 @@ class Files:
             error = BadPath if make else FileMissing
             raise error(f"{part} is no folder.") from None
         os.mkdir(part, 0o700, dir_fd=current)
-        inner = os.open(part, _FOLDER, dir_fd=current)
+        inner = os.open(part, FOLDER, dir_fd=current)
         if self._folder.is_ours:
             os.fchown(inner, self._folder.uid, self._folder.uid)
         return inner
@@ -226,7 +234,7 @@ class Files:
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
     wrong = any(part in ("", ".", "..") or len(os.fsencode(part)) > _LONGEST_NAME for part in parts)
-    if wrong or "\0" in path or len(parts) > _DEEPEST:
+    if wrong or "\0" in path or len(os.fsencode(path)) > LONGEST_PATH:
         raise BadPath("The path must name a file below /mnt/data, relative to it, without '.', '..' or empty parts.")
     return parts
 
@@ -235,49 +243,6 @@ def _found(name: str, folder: int) -> os.stat_result | None:
     """What has the name in an open folder, itself and not what it leads to; None where there is nothing."""
     try:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return None
-
-
-def _walk(folder: int, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, os.stat_result]]:
-    """All that is below an open folder, each with its path; folders come before what is in them."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                info = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            yield f"{prefix}{entry.name}", info
-            if stat.S_ISDIR(info.st_mode) and depth < _DEEPEST:
-                yield from _below(folder, entry.name, f"{prefix}{entry.name}/", depth)
-
-
-def _below(folder: int, name: str, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
-    inner = _enter(folder, name)
-    if inner is None:
-        return
-    try:
-        yield from _walk(inner, prefix, depth + 1)
-    finally:
-        os.close(inner)
-
-
-def _enter(folder: int, name: str) -> int | None:
-    """Opens a folder, also one that its owner has closed to himself, which is no place to hide from being counted."""
-    try:
-        return os.open(name, _FOLDER, dir_fd=folder)
-    except PermissionError:
-        pass
-    except OSError:
-        return None
-    try:
-        closed = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            # The descriptor is that of the folder itself: no link is followed on the way.
-            Path(f"/proc/self/fd/{closed}").chmod(0o700)
-        finally:
-            os.close(closed)
-        return os.open(name, _FOLDER, dir_fd=folder)
     except OSError:
         return None
 

@@ -63,12 +63,21 @@ class SessionFolder:
         if self.is_ours:
             os.chown(path, self.uid, self.uid)
 
-    def prepare_kernel(self, start: dict[str, Any]) -> None:
+    async def prepare_kernel(self, start: dict[str, Any]) -> None:
         """Lays out what a new kernel is started with: `start` is what inside/start.py reads."""
-        self.key = secrets.token_hex(32)
-        # The old folder may hold what code put there: its name is no longer used.
+        await self.clear_sockets()
+        await asyncio.to_thread(self._prepare_kernel, start)
+
+    async def clear_sockets(self) -> None:
+        """Removes the last kernel's sockets, and whatever its code has put beside them."""
         if self.sockets.exists():
-            self.sockets.rename(self.staging / f"old-{secrets.token_hex(8)}")
+            # From here on its name leads to nothing of the code's.
+            old = self.staging / f"old-{secrets.token_hex(8)}"
+            self.sockets.rename(old)
+            await remove_tree(old)
+
+    def _prepare_kernel(self, start: dict[str, Any]) -> None:
+        self.key = secrets.token_hex(32)
         self.sockets.mkdir()
         self._write(self.sockets / CONNECTION, orjson.dumps(self._connection()))
         self.hand_over(self.sockets / CONNECTION)

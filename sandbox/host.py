@@ -1,6 +1,5 @@
 """A running host: launcher, sessions and the watch over them, from start to end."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import structlog
 import zmq.asyncio
 
 from app.settings import SandboxSettings
+from app.supervision import Supervisor
 from sandbox.host_folder import HostFolder
 from sandbox.kernel import Workshop
 from sandbox.launchers import create_launcher
@@ -31,6 +31,13 @@ class Host:
     settings: SandboxSettings
     launcher: Launcher
     sessions: Sessions
+    supervisor: Supervisor
+    watch: Watch
+
+    @property
+    def troubles(self) -> list[str]:
+        """What of the host's work in the background does not go on as it should."""
+        return [*self.supervisor.troubles, *self.watch.troubles]
 
     def stats(self) -> dict[str, Any]:
         """Figures for an operator."""
@@ -43,6 +50,9 @@ class Host:
             "max_sessions": self.settings.sandbox_max_sessions,
             "warm": len(self.sessions.warm),
             "held": dict(self.launcher.held()),
+            "lacks": dict(self.launcher.lacks()),
+            "troubles": self.troubles,
+            "restarts": self.supervisor.restarts,
         }
 
 
@@ -58,16 +68,19 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
             context.set(zmq.MAX_SOCKETS, max(1023, 2 * kernels * _SOCKETS_OF_A_KERNEL))
             await launcher.prepare()
             _log.info("sandbox ready", launcher=launcher.name, **{f"held_{k}": v for k, v in launcher.held().items()})
+            for what, why in launcher.lacks().items():
+                _log.warning("a line of defence does not hold here", what=what, why=why)
             sessions = Sessions(settings, folder, Workshop(launcher, context, settings.sandbox_start_seconds))
-            watching = asyncio.create_task(
-                Watch(sessions, folder, limits, is_limited=launcher.is_limited).keep(), name="watch"
-            )
-            sessions.start()
+            watch = Watch(sessions, folder, limits, is_limited=launcher.is_limited)
+            supervisor = Supervisor()
+            supervisor.keep("watch", watch.keep)
+            supervisor.keep("warm kernels", sessions.warm.fill)
+            supervisor.keep("end of idle sessions", sessions.end_idle)
             try:
-                yield Host(settings, launcher, sessions)
+                yield Host(settings, launcher, sessions, supervisor, watch)
             finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                await supervisor.close()
+                watch.close()
                 await sessions.close()
 
 

@@ -5,13 +5,13 @@ Code decides how much there is to look at, so each look has a budget of processo
 """
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sandbox import folder as inside
+from sandbox.budget import Budget
 
 _PROC: Final = Path("/proc")
 _DELETED: Final = " (deleted)"
@@ -22,22 +22,6 @@ _INODE_BYTES: Final = 1536
 #: The kernel's own sockets, which hold next to nothing.
 _OWN_SOCKETS: Final = 96
 _WMEM_DEFAULT: Final = 212_992
-
-
-class TooMuchToSee(Exception):
-    """The budget was used up before all was seen."""
-
-
-class Budget:
-    """Processor time of this thread; `spend` raises TooMuchToSee once it is used up."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.thread_time() + seconds
-
-    def spend(self) -> None:
-        """Has to be called with every step."""
-        if time.thread_time() > self._until:
-            raise TooMuchToSee
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
     DELETE /sessions/{id}                     ends it
     POST   /sessions/{id}/executions          {"code", "seconds"?} -> events, a line each (sandbox.protocol)
     POST   /sessions/{id}/interrupt           stops what runs and what waits
-    GET    /sessions/{id}/files               {"files": [{"path", "size", "modified", "version"}]}
+    GET    /sessions/{id}/files               {"files": [{"path", "size", "modified", "version"}], "left_out"}
     PUT    /sessions/{id}/files/{path}        the body becomes the file
     GET    /sessions/{id}/files/{path}        its bytes
     DELETE /sessions/{id}/files/{path}
@@ -109,7 +109,8 @@ async def interrupt(session_id: str, host: HostDep) -> None:
 async def list_files(session_id: str, host: HostDep) -> JSONResponse:
     """All files of the session."""
     with host.sessions.get(session_id) as files:
-        return JSONResponse({"files": [_shown(entry) for entry in await files.entries()]})
+        listing = await files.entries()
+        return JSONResponse({"files": [_shown(entry) for entry in listing.files], "left_out": listing.left_out})
 
 
 @sessions.post("/sessions/{session_id}/links")

@@ -29,6 +29,8 @@ class Session:
         self._limits = limits
         self._fresh = True
         self._turn = asyncio.Lock()
+        #: Held while there is no kernel: as one is made, and as its folders are put in order.
+        self._mending = asyncio.Lock()
         self._executions: dict[Execution, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None
         self._using = 0
@@ -85,8 +87,10 @@ class Session:
     async def enforce_disk(self) -> None:
         """Ends the kernel of code that has written too much, and removes what it has written last."""
         reason = f"was killed: there were more than {megabytes(self._limits.disk_bytes)} or {self._limits.files} files"
-        await self._kernel.kill(f"{reason} in /mnt/data, of which those written last were removed")
-        await self.files.trim()
+        async with self._mending:
+            await self._kernel.kill(f"{reason} in /mnt/data, of which those written last were removed")
+            await self._folder.clear_sockets()
+            await self.files.trim()
 
     async def close(self) -> None:
         """Ends the kernel and removes the files. May be called again, and waits for the first call's end then."""
@@ -126,10 +130,11 @@ class Session:
                 self.touch()
 
     async def _living_kernel(self) -> Kernel:
-        if not self._kernel.is_alive:
-            await self._kernel.kill("was lost")
-            if self._closing is not None:
-                raise SessionLost("The session has been closed.")
-            self._kernel = await Kernel.start(self._workshop, self._folder)
-            self._fresh = True
-        return self._kernel
+        async with self._mending:
+            if not self._kernel.is_alive:
+                await self._kernel.kill("was lost")
+                if self._closing is not None:
+                    raise SessionLost("The session has been closed.")
+                self._kernel = await Kernel.start(self._workshop, self._folder)
+                self._fresh = True
+            return self._kernel

@@ -32,7 +32,6 @@ class Sessions:
         self._opening: dict[str, asyncio.Task[Session]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self.warm = WarmKernels(workshop, folder.sessions, settings.sandbox_warm)
-        self._idle: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -41,11 +40,6 @@ class Sessions:
     def all(self) -> list[Session]:
         """Those that are open."""
         return list(self._sessions.values())
-
-    def start(self) -> None:
-        """Begins to keep kernels warm and to end idle sessions."""
-        self.warm.open()
-        self._idle = asyncio.create_task(self._end_idle(), name="idle sessions")
 
     async def open(self, key: str) -> tuple[Session, bool]:
         """The session of the key, and whether it has just been made. Raises SessionsBusy, KernelFailed."""
@@ -92,7 +86,7 @@ class Sessions:
 
     async def close(self) -> None:
         """Ends all."""
-        background = [task for task in (self._idle, *self._opening.values()) if task is not None]
+        background = list(self._opening.values())
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -114,7 +108,8 @@ class Sessions:
         _log.info("a session was ended to make room", session=oldest.id, idle_seconds=round(oldest.idle_seconds))
         await self.end(oldest)
 
-    async def _end_idle(self) -> None:
+    async def end_idle(self) -> None:
+        """Ends sessions that have been idle for too long. Never returns."""
         most = self._settings.sandbox_idle_seconds
         while True:
             await asyncio.sleep(min(most / 4, _LONGEST_ROUND))

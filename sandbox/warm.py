@@ -29,7 +29,7 @@ class WarmKernels:
         self._size = size
         self._ready: deque[Ready] = deque()
         self._wanted = asyncio.Event()
-        self._filling: asyncio.Task[None] | None = None
+        self._wanted.set()
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -38,11 +38,6 @@ class WarmKernels:
     def kernels(self) -> list[Kernel]:
         """Those that wait."""
         return [kernel for _, kernel in self._ready]
-
-    def open(self) -> None:
-        """Begins to make kernels."""
-        self._wanted.set()
-        self._filling = asyncio.create_task(self._fill(), name="warm kernels")
 
     async def take(self) -> Ready:
         """A folder without files and a kernel that has run nothing. Raises KernelFailed."""
@@ -57,23 +52,21 @@ class WarmKernels:
         return await self._make()
 
     async def close(self) -> None:
-        """Ends them all."""
-        if self._filling is not None:
-            self._filling.cancel()
-            await asyncio.gather(self._filling, return_exceptions=True)
+        """Ends them all, once none is made any more."""
         await asyncio.gather(*(_discard(*ready) for ready in self._ready))
         self._ready.clear()
 
-    async def _fill(self) -> None:
+    async def fill(self) -> None:
+        """Makes kernels whenever there are too few. Never returns."""
         while True:
             await self._wanted.wait()
-            self._wanted.clear()
             while len(self._ready) < self._size:
                 try:
                     self._ready.append(await self._make())
                 except (SandboxError, OSError) as error:
                     _log.warning("a kernel did not come up", error=str(error))
                     await asyncio.sleep(_BACK_OFF_SECONDS)
+            self._wanted.clear()
 
     async def _make(self) -> Ready:
         account = self._workshop.launcher.account()

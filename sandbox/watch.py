@@ -6,24 +6,31 @@ what it can get hold of between two looks.
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import structlog
 
+from app.errors import in_brief
 from sandbox import processes
+from sandbox.budget import Budget, TooMuchToSee
 from sandbox.host_folder import HostFolder
 from sandbox.limits import Limits, megabytes
-from sandbox.processes import Budget, Load, TooMuchToSee
+from sandbox.processes import Load
 from sandbox.session import Session
 from sandbox.sessions import Sessions
+from sandbox.usage import Usage
 
 T = TypeVar("T")
 
 _log = structlog.get_logger()
 
 _ROUND_SECONDS: Final = 0.5
+#: In between the free room on the disk is looked at; where so much has gone since the last look, the next is taken.
+_GLANCE_SECONDS: Final = 0.1
+_HASTY_BYTES: Final = 32 * 2**20
 #: Files of a session in which nothing runs are counted every so many rounds.
 _IDLE_ROUNDS: Final = 20
 #: Of the disk that the files lie on; where less is left, whoever is at work is ended.
@@ -33,6 +40,8 @@ _CLOSER_SECONDS: Final = 1.0
 #: Looks at several sessions at once; one that has much to look at keeps none of the others waiting.
 _LOOKERS: Final = 4
 _UNSEEN: Final = "was killed: it had more processes, mappings and open files than can be looked at"
+#: Looks that take so long, or do not come, are trouble.
+_SILENT_SECONDS: Final = 10.0
 
 
 class Watch:
@@ -47,22 +56,50 @@ class Watch:
         self._round = 0
         self._closer: dict[str, asyncio.Task[None]] = {}
         self._lookers = ThreadPoolExecutor(_LOOKERS, "watch")
+        self._looked = time.monotonic()
+        self._failed: str | None = None
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why limits may not be kept at the moment."""
+        silent = time.monotonic() - self._looked
+        found = [f"the watch has not looked for {silent:.0f} seconds"] if silent > _SILENT_SECONDS else []
+        return [*found, self._failed] if self._failed else found
 
     async def keep(self) -> None:
         """Never returns; what goes wrong in one look is told, and the next is taken."""
         try:
             while True:
-                await asyncio.sleep(_ROUND_SECONDS)
+                await self._rest()
                 try:
                     await self.look()
-                except Exception:  # noqa: BLE001 - the next look may well succeed
+                    self._failed = None
+                except Exception as error:  # noqa: BLE001 - the next look may well succeed
+                    self._failed = f"the watch over the sessions fails: {in_brief(error)}"
                     _log.exception("the watch over the sessions failed")
+                self._looked = time.monotonic()
                 self._round += 1
         finally:
             for task in self._closer.values():
                 task.cancel()
             await asyncio.gather(*self._closer.values(), return_exceptions=True)
-            self._lookers.shutdown(wait=False, cancel_futures=True)
+
+    async def _rest(self) -> None:
+        """Until the next look: shorter where the disk fills so fast that too much would be on it by then."""
+        until = time.monotonic() + _ROUND_SECONDS
+        before = self._free_bytes()
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _GLANCE_SECONDS))
+            if before - self._free_bytes() > _HASTY_BYTES:
+                return
+
+    def _free_bytes(self) -> int:
+        disk = os.statvfs(self._folder.sessions)
+        return disk.f_bavail * disk.f_frsize
+
+    def close(self) -> None:
+        """Lets go of its threads, once it is no longer kept."""
+        self._lookers.shutdown(wait=False, cancel_futures=True)
 
     async def look(self) -> None:
         """Looks at all sessions once: at what is cheap to see, and has what is not looked at beside that."""
@@ -110,30 +147,37 @@ class Watch:
                 load = await self._look_at(processes.shared_load, pids)
             reason = self._too_much(load) if load is not None else None
             hidden = 0 if reason else await self._look_at(processes.hidden_bytes, pids, self._folder.sessions)
+            used = Usage(0, 0) if reason else await self._look_at(session.files.usage)
         except TooMuchToSee:
-            reason, hidden = _UNSEEN, 0
+            reason = _UNSEEN
+        except FileNotFoundError:
+            # Its folder has just been removed, or its kernel is just being made.
+            return
         except Exception:  # noqa: BLE001 - the next look may well succeed
             _log.exception("a closer look failed", session=session.id)
             return
-        if reason:
+        if reason == _UNSEEN:
+            # Files, perhaps: those that were written last go.
+            await kernel.kill(reason)
+            await session.enforce_disk()
+        elif reason:
             _log.info("a kernel was killed", session=session.id, reason=reason)
             await kernel.kill(reason)
         else:
-            await self._look_at_files(session, hidden)
+            await self._compare(session, used, hidden)
 
     async def _look_at(self, look: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._lookers, lambda: look(*arguments, Budget(_CLOSER_SECONDS)))
 
-    async def _look_at_files(self, session: Session, hidden: int) -> None:
-        used = await session.files.usage()
-        if used.bytes + hidden > self._limits.disk_bytes or used.entries > self._limits.files:
-            _log.info("a session was trimmed", session=session.id, bytes=used.bytes + hidden, entries=used.entries)
+    async def _compare(self, session: Session, used: Usage, hidden: int) -> None:
+        used = Usage(used.bytes + hidden, used.entries)
+        if session.files.is_too_much(used):
+            _log.info("a session was trimmed", session=session.id, bytes=used.bytes, entries=used.entries)
             await session.enforce_disk()
 
     async def _look_at_disk(self) -> None:
-        disk = os.statvfs(self._folder.sessions)
-        if disk.f_bavail * disk.f_frsize > _FREE_BYTES:
+        if self._free_bytes() > _FREE_BYTES:
             return
         for session in self._sessions.all:
             if session.is_busy and session.kernel.is_alive:

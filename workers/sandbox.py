@@ -54,6 +54,14 @@ class SandboxFile:
     version: str
 
 
+@dataclass(frozen=True)
+class SandboxListing:
+    """All files, but for `left_out` of them, whose paths are too long to be named."""
+
+    files: list[SandboxFile]
+    left_out: int
+
+
 class SandboxClient:
     """The host at `url`. Made and closed on one event loop; all calls raise SandboxFailure."""
 
@@ -125,9 +133,13 @@ class SandboxSession:
         await self._client.call("POST", f"/sessions/{self.id}/interrupt")
 
     async def files(self) -> list[SandboxFile]:
-        """All files below /mnt/data."""
+        """All files below /mnt/data that can be named."""
+        return (await self.listing()).files
+
+    async def listing(self) -> SandboxListing:
+        """The same, and how many there are besides."""
         answer = await self._client.call("GET", f"/sessions/{self.id}/files")
-        return [_file(entry) for entry in answer["files"]]
+        return SandboxListing([_file(entry) for entry in answer["files"]], answer["left_out"])
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, size: int | None = None) -> SandboxFile:
         """Writes a file: whole, or not at all. With its `size`, one that does not fit is refused before it is sent.

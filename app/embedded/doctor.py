@@ -187,11 +187,12 @@ async def _embeddings(settings: Settings) -> str:
 async def _sandbox(settings: Settings) -> str:
     if settings.sandbox_url is None:
         return "none: LOCUM_SANDBOX_URL is not set, and code_interpreter is refused"
-    problem, held = await sandbox_host.ask(settings)
-    if problem:
-        raise Wrong(problem)
-    lines = ", ".join(f"{what}: {by}" for what, by in held.items())
-    return f"{settings.sandbox_url}; what holds code: {lines}" if lines else str(settings.sandbox_url)
+    told = await sandbox_host.ask(settings)
+    if told.problem:
+        raise Wrong(told.problem)
+    lines = "; ".join(f"{what}: {by}" for what, by in told.held.items())
+    lacks = "".join(f" LACKS {what.upper()}: {why}." for what, why in told.lacks.items())
+    return f"{settings.sandbox_url}; what holds code: {lines}.{lacks}"
 
 
 async def _backend(settings: Settings, name: str) -> str:

@@ -27,7 +27,8 @@ class PartLog:
         self._warning = re.compile(warning) if warning else None
         self._record = re.compile(record)
         self._telling = False
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
+        self._fails = False
         #: The latest lines, to tell why a part ended.
         self.tail: deque[str] = deque(maxlen=20)
 
@@ -40,16 +41,26 @@ class PartLog:
         self._file.close()
 
     def _write(self, line: bytes) -> None:
-        if self._file.tell() > _LIMIT_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._file = self._path.open("ab")
-        self._file.write(line)
-        self._file.flush()
+        self._append(line)
         text = line.decode(errors="replace").rstrip()
         if text:
             self.tail.append(text)
             self._tell(text)
+
+    def _append(self, line: bytes) -> None:
+        """Whatever becomes of the file, what the part writes must be taken: with a full pipe it would stand still."""
+        try:
+            if self._file.tell() > _LIMIT_BYTES:
+                full = self._file
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+                self._file = self._path.open("ab", buffering=0)
+                full.close()
+            self._file.write(line)
+            self._fails = False
+        except OSError as error:
+            if not self._fails:
+                self._say(f"{self._name}: its log cannot be written: {error.strerror}")
+            self._fails = True
 
     def _tell(self, text: str) -> None:
         if self._warning is None:

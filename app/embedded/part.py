@@ -13,6 +13,7 @@ from app.embedded import identity
 from app.embedded.errors import CannotStart
 from app.embedded.identity import Identity
 from app.embedded.logs import PartLog, Say
+from app.errors import in_brief
 
 _POLL_SECONDS = 0.02
 _FIRST_BACK_OFF = 0.2
@@ -133,6 +134,8 @@ class Part:
                     break
                 except (CannotStart, OSError) as error:
                     self._say(str(error))
+                except Exception as error:  # noqa: BLE001 - whatever it was, the next start may well succeed
+                    self._say(f"{self.program.name}: {in_brief(error)}")
 
     async def _spawn(self) -> Process:
         program = self.program

@@ -73,6 +73,9 @@ class Launcher(Protocol):
     def held(self) -> Mapping[str, str]:
         """What holds a session to each of its limits here, in words, once it is prepared."""
 
+    def lacks(self) -> Mapping[str, str]:
+        """Lines of defence that do not hold on this machine, and why, once it is prepared."""
+
     def account(self) -> "Account":
         """Whom a new session's code runs as."""
 

@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from app.settings import SandboxSettings
 from sandbox import folder as inside
 from sandbox.cgroups import Cgroup, Cgroups
@@ -29,8 +27,6 @@ from sandbox.errors import CannotLaunch, KernelFailed
 from sandbox.folder import SessionFolder
 from sandbox.launchers.base import COMMAND, ENVIRONMENT, Account, Accounts, describe, start_options
 from sandbox.limits import Limits
-
-_log = structlog.get_logger()
 
 #: Inside a namespace of users. Outside it is whoever runs the host.
 _MAPPED_UID: Final = 1000
@@ -75,6 +71,7 @@ class BubblewrapLauncher:
         self._system: list[str] = []
         self._maps_users = os.geteuid() != 0
         self._groups: Cgroups | None = None
+        self._no_groups = ""
 
     async def prepare(self) -> None:
         """Raises CannotLaunch where there is no bwrap, no environment, or no right to make namespaces.
@@ -87,9 +84,7 @@ class BubblewrapLauncher:
         problem = await self._try()
         if problem is not None:
             raise CannotLaunch((_CLOSED if self._maps_users else _NO_RIGHTS).format(reason=problem))
-        self._groups, problem = await asyncio.to_thread(Cgroups.find, self._limits)
-        if self._groups is None:
-            _log.warning("no control groups: memory is watched, not limited", reason=problem)
+        self._groups, self._no_groups = await asyncio.to_thread(Cgroups.find, self._limits)
 
     @property
     def is_limited(self) -> bool:
@@ -105,7 +100,21 @@ class BubblewrapLauncher:
             "processes": "control group" if "pids" in controllers else f"rlimit, and {looks}",
             "cpu": "control group" if "cpu" in controllers else "priority",
             "system calls": "seccomp" if platform.machine() in _FILTERED else "not held",
+            "control groups": f"version {self._groups.version}" if self._groups else "none",
+            "namespaces": f"mount, pid, net, ipc, uts{', user' if self._maps_users else '; accounts of their own'}",
+            "disk and files": f"rlimit for one file, and {looks}",
         }
+
+    def lacks(self) -> Mapping[str, str]:
+        """Lines of defence that do not hold here, and why."""
+        found = {}
+        if self._groups is None:
+            found["control groups"] = f"memory, processes and cpu are watched, not limited: {self._no_groups}"
+        elif missing := {"memory", "pids", "cpu"} - self._groups.controllers:
+            found["control groups"] = f"there is no controller for {', '.join(sorted(missing))}"
+        if platform.machine() not in _FILTERED:
+            found["system calls"] = f"there is no filter for {platform.machine()}"
+        return found
 
     def account(self) -> Account:
         """An account of its own for each session, if we are root."""
@@ -117,7 +126,7 @@ class BubblewrapLauncher:
         # Before Linux 5.14 the processes of one account are counted together, whatever their namespace.
         count = not self._maps_users or _kernel_version() >= (5, 14)
         options = start_options(self._limits, become=become, guard=False, count_processes=count)
-        await asyncio.to_thread(folder.prepare_kernel, options)
+        await folder.prepare_kernel(options)
         group = self._group()
         reading, writing = os.pipe()
         try:

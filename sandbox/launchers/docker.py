@@ -71,7 +71,18 @@ class DockerLauncher:
     def held(self) -> Mapping[str, str]:
         """What holds a session to its limits here."""
         group = "control group, by Docker"
-        return {"memory": group, "processes": group, "cpu": group, "system calls": "seccomp, Docker's and ours"}
+        return {
+            "memory": group,
+            "processes": group,
+            "cpu": group,
+            "system calls": "seccomp, Docker's and ours",
+            "namespaces": "Docker's",
+            "disk and files": "rlimit for one file, and looks, twice a second",
+        }
+
+    def lacks(self) -> Mapping[str, str]:
+        """Lines of defence that do not hold here, and why."""
+        return {"removed files that are still open": "Docker's processes are not looked at: the disk is, as a whole"}
 
     def account(self) -> Account:
         """An account of its own for each session, if we are root; else ours, so that its files are ours to remove."""
@@ -80,7 +91,7 @@ class DockerLauncher:
     async def launch(self, folder: SessionFolder) -> "DockerKernel":
         """Starts a container on the folder. Raises KernelFailed, with the engine's words."""
         options = start_options(self._limits, become=None, guard=True, count_processes=False)
-        await asyncio.to_thread(folder.prepare_kernel, options)
+        await folder.prepare_kernel(options)
         try:
             container = await self._engine.create(self._container(folder))
         except EngineError as error:

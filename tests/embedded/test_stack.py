@@ -324,6 +324,19 @@ async def test_logs_stay_small_and_warnings_are_told(tmp_path: Path, monkeypatch
     assert (tmp_path / "part.log").read_text(errors="replace").endswith("\ufffd the end")
 
 
+async def test_a_log_that_cannot_be_written_keeps_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "part.log").symlink_to("/dev/full")
+    said: list[str] = []
+    log = PartLog(tmp_path, "part", said.append, warning=None, record="")
+    stream = asyncio.StreamReader()
+    stream.feed_data(b"first\nsecond\n")
+    stream.feed_eof()
+    await log.copy(stream)
+    log.close()
+    assert list(log.tail) == ["first", "second"]
+    assert said == ["part: its log cannot be written: No space left on device"]
+
+
 def test_ports() -> None:
     port = ports.free()
     ports.check("127.0.0.1", port)

@@ -75,7 +75,8 @@ async def test_ten_thousand_files_are_listed_soon(session: SandboxSession) -> No
 
 
 @pytest.mark.parametrize(
-    "path", ["../outside", "a/../../outside", "/etc/passwd", "a//b", "./a", "a/", "x" * 300, "a\0b", "/".join("a" * 40)]
+    "path",
+    ["../outside", "a/../../outside", "/etc/passwd", "a//b", "./a", "a/", "x" * 300, "a\0b", "/".join("a" * 2001)],
 )
 async def test_a_path_that_leads_elsewhere_is_refused(host: Host, session: SandboxSession, path: str) -> None:
     from urllib.parse import quote  # noqa: PLC0415

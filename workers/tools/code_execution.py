@@ -74,11 +74,13 @@ async def _run(
 ) -> None:
     session = await sandbox.open(context.run.thread_id)
     await _mount(session, context, named)
-    before = {file.path: file.version for file in await session.files()}
+    listing = await session.listing()
+    before = {file.path: file.version for file in listing.files}
     async for event in session.execute(call["code_interpreter"]["input"]):
         await outcome.take(event)
-    written = [file for file in await session.files() if before.get(file.path) != file.version]
-    await outcome.keep(session, written)
+    after = await session.listing()
+    await outcome.keep(session, [file for file in after.files if before.get(file.path) != file.version])
+    outcome.tell_left_out(after.left_out - listing.left_out)
 
 
 async def _mount(session: SandboxSession, context: ToolContext, named: Mapping[str, File]) -> None:
@@ -173,6 +175,11 @@ class _Outcome:
         if self._files:
             links = "\n".join(f"- sandbox:{file['path']}" for file in self._files)
             self._told.append(f"\nFiles written, to be linked in the answer if the user is to have them:\n{links}\n")
+
+    def tell_left_out(self, count: int) -> None:
+        """Tells of files that the sandbox has and cannot name."""
+        if count > 0:
+            self.add_text(f"\nFiles that were not kept, because their paths are too long: {count}\n", for_client=True)
 
     def _chosen(self, written: list[SandboxFile]) -> list[SandboxFile]:
         """Those that become files, the oldest first; tells of the others. What counts is the size that a file says,
