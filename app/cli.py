@@ -56,9 +56,11 @@ def up(
 ) -> None:
     """Start Locum with all it needs: Postgres, Redis, workers, the API, and small local models. What
     LOCUM_DATABASE_URL, LOCUM_REDIS_URL, LOCUM_BACKEND_URL or LOCUM_EMBEDDINGS_URL name is used instead of started."""
+    from app.confinement import rights
     from app.embedded.up import up as start
     from app.telemetry import configure_logging
 
+    rights.hide()
     settings = settings_of(host=host, port=port, data_dir=data_dir)
     configure_logging(settings)
     to_terminal = sys.stdout.isatty()

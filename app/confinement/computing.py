@@ -11,7 +11,7 @@ from sandbox.inside import bpf, calls
 #: starts a process or a thread, or knows of another process.
 _ALLOWED: Final = (
     *("brk", "madvise", "mremap", "munmap", "mmap", "mprotect"),
-    *("futex", "get_robust_list", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "getcpu"),
+    *("futex", "set_robust_list", "rseq", "sched_yield", "getcpu"),
     *("clock_getres", "clock_gettime", "clock_nanosleep", "gettimeofday", "nanosleep", "time", "times"),
     *("getpid", "gettid", "getrandom", "getrusage", "sysinfo"),
     *("rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall"),

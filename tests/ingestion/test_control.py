@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 from openai import OpenAI
+from structlog.testing import capture_logs
 
+from app.confinement.doors import HELD, Layers
 from tests.api.stored_files import ended, new_store, upload
 from tests.ingestion import samples
 from tests.ingestion.test_parsing import parser, under_way
@@ -25,6 +27,7 @@ from tests.sandbox.hosts import as_nobody
 from workers.ingestion import control, kinds, parser_process, parsing
 from workers.ingestion.parsed import Unparsable
 from workers.ingestion.parsing import ParserLost
+from workers.ingestion.process import tell
 
 CONTROL = [sys.executable, "-m", "workers.ingestion.control"]
 
@@ -218,3 +221,20 @@ def test_a_file_waits_for_a_machine_that_can_read_it(locum: Locum, client: OpenA
 
 def test_the_log_says_what_confines(locum: Locum) -> None:
     assert "parser_confined" in (locum.logs / "ingestion.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "level", "event"),
+    [
+        ((), "info", "parser_confined"),
+        (("namespaces",), "warning", "parser_confined_in_part"),
+        (("namespaces", "landlock", "account"), "warning", "parser_confined_in_part"),
+        (("namespaces", "landlock", "system_calls"), "critical", "parser_not_confined"),
+    ],
+)
+def test_what_does_not_confine_is_told_loudly(lacking: Sequence[str], level: str, event: str) -> None:
+    names = ("namespaces", "landlock", "system_calls", "account")
+    states = {name: "not held (Operation not permitted)" if name in lacking else HELD for name in names}
+    with capture_logs() as told:
+        tell(Layers(**states))
+    assert told == [{"event": event, "log_level": level, **states}]

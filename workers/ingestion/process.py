@@ -5,6 +5,7 @@ from dataclasses import asdict
 import structlog
 from celery import Celery
 
+from app.confinement.doors import Layers
 from app.settings import Settings
 from workers.ingestion.parsing import Parser, ParserLost
 from workers.process import Process
@@ -27,14 +28,19 @@ class IngestionProcess(Process):
             # It is tried again with the first file.
             log.error("parser_not_started", error=str(lost))  # noqa: TRY400 - it says all that is known
             return
-        if layers.are_none:
-            log.critical("parser_not_confined", **asdict(layers))
-        elif layers.lacking:
-            log.warning("parser_confined_in_part", **asdict(layers))
-        else:
-            log.info("parser_confined", **asdict(layers))
+        tell(layers)
 
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""
         await super().close()
         self.parser.close()
+
+
+def tell(layers: Layers) -> None:
+    """Tells in the log which layers confine the parsers, the louder the fewer there are."""
+    if layers.are_none:
+        log.critical("parser_not_confined", **asdict(layers))
+    elif layers.lacking:
+        log.warning("parser_confined_in_part", **asdict(layers))
+    else:
+        log.info("parser_confined", **asdict(layers))
