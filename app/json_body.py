@@ -4,6 +4,7 @@ FastAPI would read a body only under a JSON content type, and would tell of a ba
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -36,7 +37,11 @@ _Path = tuple[str | int, ...]
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON value of `raw`. Raises InvalidRequest if it is none, or one that the database cannot keep."""
+    """The JSON value of `raw`. Raises InvalidRequest if it is none, or one that the database cannot keep.
+
+    A byte order mark is passed over, as some libraries write one (RFC 8259, section 8.1).
+    """
+    raw = raw.removeprefix(BOM_UTF8)
     refuse_deep(raw)
     _refuse_long(raw)
     try:
@@ -121,18 +126,21 @@ class Unreadable:
 
 
 class _JsonRequest(Request):
-    """A request whose body is JSON. One that is empty or null is an empty object: null is what was left out."""
+    """A request whose body is JSON. One that is empty or null is an empty object: null is what was left out.
+
+    So is an empty array, which is how PHP writes an object without fields (openai-php does, to cancel a run).
+    """
 
     def __init__(self, request: Request, body: bytes) -> None:
         headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
         headers.append((b"content-type", b"application/json"))
         super().__init__({**request.scope, "headers": headers}, request.receive)
-        self._body = body if body.strip() else b"{}"
+        self._body = body if body.removeprefix(BOM_UTF8).strip() else b"{}"
 
     async def json(self) -> Any:
         try:
             parsed = parse(self._body)
-            value = {} if parsed is None else parsed
+            value = {} if parsed is None or parsed == [] else parsed
             translate: Callable[[Any], Any] | None = self.scope.get(TRANSLATION)
             return value if translate is None else translate(value)
         except InvalidRequest as error:

@@ -24,6 +24,7 @@ from app.middleware import BodyLimit, RequestContext
 from app.open_answers import EndWithKey, OpenAnswers
 from app.playground import routes as playground
 from app.playground.rendering import Renderer
+from app.queries import EmptyParameters
 from app.queue import Queue, create_celery
 from app.rate_limits import RateLimits
 from app.routers import (
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(EndWithKey),
             *cors.middleware(settings),
             Middleware(AzurePaths),
+            Middleware(EmptyParameters),
             Middleware(BodyLimit, settings=settings),
             Middleware(V1Edge),
         ],
