@@ -4,5 +4,5 @@
     server   the warm process, from which a process is forked for each piece of work
     doors    what both give up, layer by layer
 
-docs/decisions/0015 tells why it is made so.
+docs/decisions/0016 tells why it is made so.
 """

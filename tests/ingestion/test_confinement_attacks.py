@@ -165,9 +165,12 @@ async def test_a_warm_process_that_dies_is_started_again(confined: Warm) -> None
 async def test_a_warm_process_that_is_frozen_is_started_again(confined: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "_HEARD_SECONDS", 1.0)
     await confined.start()
-    for process in psutil.Process().children(recursive=True):
+    frozen = psutil.Process().children(recursive=True)
+    for process in frozen:
         process.suspend()
     assert (await do(confined, "answer.append(b'well')")).answer == b"well"
+    _, left = psutil.wait_procs(frozen, 10)
+    assert left == []
 
 
 async def test_work_under_way_is_lost_with_its_warm_process(confined: Warm) -> None:
