@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import migrate
 from app.db.session import Sessions, after_commit, autocommit, create_engine, create_sessions, transaction
-from app.services import run_blame, run_claims, run_leases, run_sweep
+from app.services import ingestion_claims, run_blame, run_claims, run_leases, run_sweep
 from app.settings import Settings
 from tests.stack import Stack
 
@@ -235,3 +235,43 @@ async def test_no_project_is_passed_over_where_there_are_very_many(
     first = claimed[:260]
     assert sum(run.startswith("r") for run in first) >= 150, "of the others, each has one run"
     assert len(set(claimed)) == 700
+
+
+_STORES = """
+    INSERT INTO vector_stores (id, project_id, created_at, metadata, last_active_at)
+    SELECT 'v' || n, 'p' || n, now(), '{}', now() FROM generate_series(1, %(projects)s) AS n"""
+_FILES = """
+    INSERT INTO files (id, project_id, created_at, filename, purpose, sha256, bytes, status)
+    SELECT 'f' || n, 'p' || (1 + n %% %(projects)s), now(), 'a.txt', 'assistants', '', 1, 'processed'
+    FROM generate_series(1, %(files)s) AS n"""
+_WAITING = """
+    INSERT INTO vector_store_files (id, project_id, vector_store_id, created_at, status, chunking_strategy, attributes,
+        usage_bytes, attempt, ready_at)
+    SELECT id, project_id, 'v' || substr(project_id, 2), now(), 'in_progress', '{}', '{}', 0, 0,
+        now() - interval '1h' + seq * interval '1ms'
+    FROM files"""
+_PROJECTS = """
+    INSERT INTO projects (id, name, created_at) SELECT 'p' || n, 'test', now()
+    FROM generate_series(1, %(projects)s) AS n"""
+
+
+@pytest.mark.parametrize("projects", [1, 100, 5_000])
+async def test_a_claim_reads_little_of_many_files_that_wait(
+    sessions: Sessions, database: psycopg.Connection, projects: int
+) -> None:
+    """Of 5,000 at most what it reads of 10, and a step for each project that it looks at."""
+    read = {}
+    for files in (10, 5_000):
+        database.execute("TRUNCATE projects CASCADE")
+        for statement in (_PROJECTS, _STORES, _FILES):
+            database.execute(statement, {"files": files, "projects": min(projects, files)})
+        database.execute(_WAITING)
+        database.execute("ANALYZE")
+        read[files] = 0
+        # From the sixth time on the plan may be one for all parameters.
+        for _again in range(7):
+            rows = await rows_read(
+                sessions, "vector_store_files", lambda session: ingestion_claims.claim(session, 3600, 1)
+            )
+            read[files] = max(read[files], rows)
+    assert read[5_000] < 600, read
