@@ -15,7 +15,7 @@ from pathlib import Path
 from app.settings import SandboxSettings
 from sandbox.environment import Environment
 from tests.fakes.completion_backend import CompletionBackend
-from tests.faults import times
+from tests.faults import netem, times
 from tests.faults.storm import Storm
 from tests.faults.system import run_system
 from tests.watched_streams import Watch
@@ -28,7 +28,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--no-times", action="store_true", help="without the figures of what has a limit")
     parser.add_argument("--folder", type=Path, help="new, for the logs of all processes")
+    parser.add_argument("--netem", help='what the kernel does to every packet on TCP: "delay 20ms 20ms loss 1%%"')
     asked = parser.parse_args()
+    if asked.netem is not None and (missing := netem.enter(asked.netem)) is not None:
+        print(f"not played: there is no netem here ({missing})")
+        return
     print(f"seed {asked.seed}", flush=True)
     begun = time.monotonic()
     wrong: list[str] = []
