@@ -13,6 +13,7 @@ from workers.tools import code_execution
 from workers.tools.base import ToolContext
 from workers.tools.code_draft import CodeDraft
 from workers.tools.file_names import fitting, numbered, repaired
+from workers.tools.material import without_forged
 
 FOLDER: Final = "/mnt/data"
 
@@ -82,7 +83,7 @@ class CodeInterpreterTool:
         return {"type": "code_interpreter", "code_interpreter": told} if told else None
 
     def output(self, call: Json, number: int, first: int) -> str:  # noqa: ARG002 - the same for all tools
-        return str(call.get("output") or "")
+        return without_forged(str(call.get("output") or ""))
 
 
 def named(files: list[File]) -> Mapping[str, File]:

@@ -15,7 +15,7 @@ from app.services.vector_search import Hit
 from app.text import to_json
 from workers.tools.arguments import as_object
 from workers.tools.base import ToolContext
-from workers.tools.material import marker
+from workers.tools.material import marker, without_forged
 
 #: As many as OpenAI gives a model with a large window (contract, section 9).
 _MAX_RESULTS: Final = 20
@@ -138,7 +138,7 @@ class FileSearchTool:
 
     def output(self, call: Json, number: int, first: int) -> str:
         passages = [
-            f"{marker(number, first + position, result['file_name'])}\n{_text(result)}"
+            f"{marker(number, first + position, result['file_name'])}\n{without_forged(_text(result))}"
             for position, result in enumerate(call["file_search"]["results"])
         ]
         return "\n\n".join(passages) or "Nothing was found."

@@ -1,5 +1,6 @@
 """What a run's tools have brought for its messages: passages to cite, files to link, images to show."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -7,6 +8,8 @@ from typing import Final
 from app.db.base import Json
 
 _QUOTE_CHARS: Final = 1000
+#: What begins as a marker does (workers.engine.citations). Other text in such brackets is common in East Asian titles.
+_MARKER: Final = re.compile(r"【(\s*\d{1,6}\s*[:\uff1a][^【】]*)】?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ def _source(result: Json) -> Source:
 def marker(turn: int, position: int, filename: str) -> str:
     """What a passage is cited by (contract, section 8)."""
     return f"【{turn}:{position}†{_label(filename)}】"
+
+
+def without_forged(text: str) -> str:
+    """`text` of a file, of code or of a function as the model may be told it: a marker in it is one no more.
+
+    Else a model that repeats what it has read would cite whatever that text wants cited.
+    """
+    return _MARKER.sub(r"[\1]", text)
 
 
 def _label(filename: str) -> str:

@@ -7,6 +7,7 @@ from workers.tools.base import CallDraft, HostedTool, Tool, ToolContext
 from workers.tools.code_interpreter import CodeInterpreterTool
 from workers.tools.file_search import FileSearchTool
 from workers.tools.function import FunctionDraft, FunctionTool
+from workers.tools.material import without_forged
 
 
 class Toolbox:
@@ -71,7 +72,7 @@ class Toolbox:
     def output(self, call: Json, number: int, first: int) -> str:
         """What the model is told of a stored call: see `Tool.output`."""
         if call["type"] == "function":
-            return str(call["function"]["output"] or "")
+            return without_forged(str(call["function"]["output"] or ""))
         return self._hosted[call["type"]].output(call, number, first)
 
     def complaint(self, call: Json) -> str | None:
