@@ -70,6 +70,13 @@ async def admit(session: AsyncSession, request: Request) -> Caller:
     return caller
 
 
+async def is_operator(session: AsyncSession, request: HTTPConnection) -> bool:
+    """Whether a request has a key of the operator's. No key, or a wrong one, is no error."""
+    key = key_of(request)
+    known = None if key is None else await api_keys.known(session, key)
+    return known is not None and scopes.allow(known.scopes, scopes.ADMIN)
+
+
 def local_actor() -> Actor:
     """Whoever runs this process, for the audit log: by the kernel's word, not by that of the environment."""
     try:

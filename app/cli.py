@@ -14,8 +14,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from app.commands.audit import app as audit
 from app.commands.common import fail, found, settings_of
 from app.commands.keys import app as keys
+from app.commands.projects import app as projects
 from app.settings import SandboxSettings, Settings
 from app.worker_kinds import WorkerKind, worker_command
 
@@ -35,6 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(keys, name="keys")
+app.add_typer(projects, name="projects")
+app.add_typer(audit, name="audit")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.  [LOCUM_HOST; 127.0.0.1]", show_default=False)]
 Port = Annotated[

@@ -9,12 +9,17 @@ import time
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import TIMESTAMP, BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.base import IdText, now
 from app.db.session import Sessions, autocommit
+from app.errors import in_brief
 from app.models import ApiKey
+
+log = structlog.get_logger()
 
 #: How often what has been noted is written.
 _WRITE_SECONDS: Final = 2.0
@@ -55,10 +60,13 @@ class KeyUses:
         self._noted[key_id] = now()
 
     async def write_for_ever(self) -> None:
-        """Writes what is noted, every other second. Raises SQLAlchemyError; nothing that is noted is lost by that."""
+        """Writes what is noted, every other second; while the database is away it is kept."""
         while True:
             await asyncio.sleep(_WRITE_SECONDS)
-            await self.write()
+            try:
+                await self.write()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("key_uses_not_written", error=in_brief(error))
 
     async def write(self, *, everything: bool = False) -> None:
         """Writes the uses of those keys that were not written for a minute; `everything` those of all."""

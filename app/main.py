@@ -1,5 +1,6 @@
 """The API: `create_app` puts it together, and opens and closes what it stands on. Importing this does nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -12,11 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware import Middleware
 
 from app import collector, cors, handlers, openapi, reference
+from app.auth import local_actor
 from app.azure import AzurePaths
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
 from app.db.redis import create_redis
-from app.db.session import create_engine, create_sessions
+from app.db.session import Sessions, create_engine, create_sessions, transaction
 from app.errors import in_brief
 from app.events import EventLog
 from app.key_uses import KeyUses
@@ -46,7 +48,9 @@ from app.routers import (
     vector_stores,
 )
 from app.schemas.common import ErrorResponse
+from app.services import settings_record
 from app.services.file_sweep import FileSweep
+from app.services.project_removal import ProjectSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
@@ -57,6 +61,8 @@ from app.v1 import routes as v1
 from app.v1.middleware import V1Edge
 
 log = structlog.get_logger()
+
+_RETRY_SECONDS: Final = 5.0
 
 #: Those of v1 before those of v2 at the same paths: they see only what was asked of v1.
 #: `runs` before `threads`: `/threads/runs` is no thread.
@@ -118,6 +124,19 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+async def _note_settings(sessions: Sessions, settings: Settings) -> None:
+    """Has the audit log know of changed settings, once the database is there; then there is nothing more to do."""
+    while True:
+        try:
+            async with transaction(sessions) as session:
+                await settings_record.note(session, local_actor(), settings)
+            break
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("settings_not_recorded", error=in_brief(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+    await asyncio.Event().wait()
+
+
 async def _write_uses(uses: KeyUses) -> None:
     try:
         await uses.write(everything=True)
@@ -162,7 +181,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         supervisor.keep("answers of ended keys", partial(app.state.open_answers.watch_for_ever, sessions))
         supervisor.keep("uses of keys", app.state.key_uses.write_for_ever)
         closing.push_async_callback(_write_uses, app.state.key_uses)
-        supervisor.keep("sweep", partial(sweep_for_ever, sessions, queue, files, pruning, settings))
+        supervisor.keep("record of settings", partial(_note_settings, sessions, settings))
+        removal = ProjectSweep(sessions, storage)
+        supervisor.keep("sweep", partial(sweep_for_ever, sessions, queue, files, pruning, removal, settings))
         closing.push_async_callback(supervisor.end, "sweep")
         collector.settle()
         yield

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import orjson
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth import Caller
 from app.db.session import Sessions, autocommit
-from app.errors import AuthenticationError
+from app.errors import AuthenticationError, in_brief
 from app.services import api_keys
 
 log = structlog.get_logger()
@@ -53,10 +54,13 @@ class OpenAnswers:
         self._open.discard(answer)
 
     async def watch_for_ever(self, sessions: Sessions) -> None:
-        """Cuts the answers of keys that have ended. Raises SQLAlchemyError."""
+        """Cuts the answers of keys that have ended."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            await self._look(sessions)
+            try:
+                await self._look(sessions)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("keys_not_looked_at", error=in_brief(error))
 
     async def _look(self, sessions: Sessions) -> None:
         asked = {answer.caller.key_id for answer in self._open}

@@ -57,15 +57,15 @@ class ModelRoute(BaseModel):
     json_schema: bool = True
 
 
-def _secrets_in(value: object) -> Iterator[str]:
+def secrets_in(value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from _secrets_in(getattr(value, name))
+            yield from secrets_in(getattr(value, name))
     elif isinstance(value, dict):
         for inner in value.values():
-            yield from _secrets_in(inner)
+            yield from secrets_in(inner)
     elif isinstance(value, str) and "://" in value:
         password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
         yield from (password, unquote(password))
@@ -109,7 +109,7 @@ class SandboxSettings(BaseSettings):
 
     def secrets(self) -> set[str]:
         """Every secret among the settings, as it may turn up in a message: keys, tokens, the passwords of URLs."""
-        return set(_secrets_in(self)) - {""}
+        return set(secrets_in(self)) - {""}
 
     @property
     def required_sandbox_token(self) -> str:

@@ -4,6 +4,7 @@ It expires runs whose time is over, ends cancelled runs that no worker will end,
 that wait too long or whose worker is gone; for files that wait for their ingestion likewise. It empties vector stores
 that have expired, and drops texts of which no file is left. Files and uploads that have expired go, and bytes that no
 row owns. Idempotency keys are forgotten after a day. Where the settings say how long things are kept, it keeps to that.
+What deleted projects had goes on to be removed.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from app.errors import in_brief
 from app.queue import Queue
 from app.services import documents, idempotency, ingestion_claims, run_sweep, store_expiry
 from app.services.file_sweep import FileSweep
+from app.services.project_removal import ProjectSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import of
@@ -31,7 +33,7 @@ _TIDY_EVERY: Final = 60.0
 
 
 async def sweep_for_ever(
-    sessions: Sessions, queue: Queue, files: FileSweep, pruning: PruneSweep, settings: Settings
+    sessions: Sessions, queue: Queue, files: FileSweep, pruning: PruneSweep, removal: ProjectSweep, settings: Settings
 ) -> None:
     """Sweeps every `settings.sweep_seconds`, whatever happens to the database or to Redis."""
     tidied = time.monotonic()
@@ -40,6 +42,7 @@ async def sweep_for_ever(
         try:
             await sweep(sessions, queue, files, settings)
             await pruning.sweep()
+            await removal.sweep()
             if time.monotonic() > tidied + _TIDY_EVERY:
                 tidied = time.monotonic()
                 await _tidy(sessions)

@@ -18,6 +18,7 @@ from app.errors import in_brief
 from app.events import EventLog
 from app.queue import Queue, announce_worker, note_lesson, retire_worker
 from app.services.file_sweep import FileSweep
+from app.services.project_removal import ProjectSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
 from app.signals import Signals
@@ -56,7 +57,8 @@ class Process:
         self._retired = False
         files = FileSweep(self.sessions, self.storage, self.redis)
         pruning = PruneSweep(self.sessions, self.storage, self.redis, settings)
-        self.keep("sweep", partial(sweep_for_ever, self.sessions, self.queue, files, pruning, settings))
+        removal = ProjectSweep(self.sessions, self.storage)
+        self.keep("sweep", partial(sweep_for_ever, self.sessions, self.queue, files, pruning, removal, settings))
 
     @classmethod
     async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:

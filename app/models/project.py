@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,7 @@ class Project(Base):
     """
 
     __tablename__ = "projects"
+    __table_args__ = (Index("projects_deleted_idx", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),)
 
     id: Mapped[str] = mapped_column(IdText, primary_key=True)
     name: Mapped[str]

@@ -1,36 +1,47 @@
-"""`/healthz` (this process lives) and `/readyz` (each part that a run needs, named). Neither asks for a key."""
+"""`/healthz` (this process lives) and `/readyz` (each part that a run needs, named). Neither asks for a key.
+
+What is the matter with a part is told to the operator alone, by a key with the scope `admin`: it may name addresses and
+versions. It stands in the log as well, for when the database is away and nobody's key can be looked at.
+"""
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from typing import Final, Literal
 
-from fastapi import APIRouter, Response
+import structlog
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import sandbox_host
+from app import auth, sandbox_host
 from app.backends.routing import Backends
 from app.db import migrate
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, autocommit, transaction
 from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep, SupervisorDep
+from app.errors import in_brief
 from app.queue import live_workers, troubles_of
 from app.settings import MissingSetting
 from app.supervision import Supervisor
+from app.telemetry import without_secrets
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
 
 router = APIRouter(tags=["Health"])
+log = structlog.get_logger()
 
 #: What one check may take.
 _SECONDS: Final = 2.0
+#: Of a URL: user, password.
+_LOGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
 
 
 class Check(BaseModel):
-    """Whether a part works, and if not, what is the matter."""
+    """Whether a part works, and, for the operator, what is the matter if not."""
 
     ok: bool
-    detail: str | None
+    detail: str | None = None
 
 
 class Readiness(BaseModel):
@@ -86,8 +97,9 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness}})
+@router.get("/readyz", responses={503: {"model": Readiness}}, response_model_exclude_unset=True)
 async def readyz(
+    request: Request,
     sessions: SessionsDep,
     redis: RedisDep,
     backends: BackendsDep,
@@ -110,9 +122,31 @@ async def readyz(
         parts["sandbox"] = sandbox_host.probe(settings)
     found = dict(zip(parts, await asyncio.gather(*map(_check, parts.values())), strict=True))
     ready = all(check.ok for check in found.values())
+    _log(request, found)
+    if not await _is_operator(request, sessions):
+        found = {part: Check(ok=check.ok) for part, check in found.items()}
     if not ready:
         response.status_code = 503
     return Readiness(status="ready" if ready else "unready", checks=found)
+
+
+async def _is_operator(request: Request, sessions: Sessions) -> bool:
+    if auth.key_of(request) is None:
+        return False
+    try:
+        async with asyncio.timeout(_SECONDS), autocommit(sessions) as session:
+            return await auth.is_operator(session, request)
+    except (SQLAlchemyError, OSError):
+        # Whoever it is, they are told what strangers are.
+        return False
+
+
+def _log(request: Request, found: dict[str, Check]) -> None:
+    """Logs what is the matter, when it begins and when it changes."""
+    troubles = {part: check.detail for part, check in found.items() if not check.ok}
+    if troubles != getattr(request.app.state, "troubles", {}):
+        request.app.state.troubles = troubles
+        log.warning("readiness", **troubles) if troubles else log.info("readiness", all="ok")
 
 
 async def _check(part: Awaitable[str | None]) -> Check:
@@ -122,5 +156,10 @@ async def _check(part: Awaitable[str | None]) -> Check:
     except TimeoutError:
         detail = f"no answer within {_SECONDS:g} seconds"
     except (SQLAlchemyError, RedisError, MissingSetting, OSError) as error:
-        detail = str(error).partition("\n")[0] or type(error).__name__
-    return Check(ok=detail is None, detail=detail)
+        detail = in_brief(error)
+    return Check(ok=detail is None, detail=None if detail is None else _told(detail))
+
+
+def _told(detail: str) -> str:
+    """`detail` without secrets, and without who logs in where it names URLs."""
+    return _LOGIN.sub(r"\1", without_secrets(detail))

@@ -7,10 +7,11 @@ that floods its queue delays nobody, and none is passed over for ever.
 
 from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, FromClause, bindparam, func, literal_column, select
+from sqlalchemy import CTE, ColumnElement, FromClause, and_, bindparam, func, literal_column, select
 
 from app import ids
 from app.db.base import IdText
+from app.models import Project
 
 #: How many projects one claim looks at: so many from a place on, as many from the beginning, and those of as many
 #: objects that have waited longest.
@@ -25,6 +26,8 @@ def parameters(limit: int) -> dict[str, Any]:
 def projects(project_id: Any, waits: ColumnElement[bool], waited_since: Any, seq: Any) -> FromClause:
     """Some projects of which something `waits`, as a column `id`; all, if they are few.
 
+    Those that are not open are left out, at the end: they have their places, so that the rest costs the same.
+
     `project_id`, `waited_since` and `seq` are columns of one table that has an index on them, where `waits` holds, in
     this order, and one on the last two.
     """
@@ -37,7 +40,14 @@ def projects(project_id: Any, waits: ColumnElement[bool], waited_since: Any, seq
         .where(behind.c.id.is_not(None))
         .union(select(before.c.id).where(before.c.id.is_not(None)), select(oldest.c.id))
     )
-    return found.subquery("projects")
+    every = found.subquery("found")
+    open_ones = select(every.c.id).join(Project, Project.id == every.c.id).where(is_open())
+    return open_ones.subquery("projects")
+
+
+def is_open() -> ColumnElement[bool]:
+    """The condition for projects whose objects are worked on: what a disabled one has waits."""
+    return and_(Project.disabled_at.is_(None), Project.deleted_at.is_(None))
 
 
 def _walk(name: str, project_id: Any, waits: ColumnElement[bool], part: ColumnElement[bool]) -> CTE:

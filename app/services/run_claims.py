@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.db.base import now
-from app.models import Run
+from app.models import Project, Run
 from app.services import fair_queue, run_blame, run_status
 
 #: As the indexes have it: a parameter would hide from Postgres that they fit.
@@ -70,8 +70,15 @@ def _waiting() -> CTE:
         .group_by(at_work.c.project_id)
         .cte("load")
     )
-    left = select(at_work.c.id, at_work.c.project_id, at_work.c.queued_at, at_work.c.seq).where(
-        at_work.c.status == "in_progress", unheld(at_work.c), at_work.c.expires_at > func.now()
+    left = (
+        select(at_work.c.id, at_work.c.project_id, at_work.c.queued_at, at_work.c.seq)
+        .join(Project, Project.id == at_work.c.project_id)
+        .where(
+            at_work.c.status == "in_progress",
+            unheld(at_work.c),
+            at_work.c.expires_at > func.now(),
+            fair_queue.is_open(),
+        )
     )
     candidates = union_all(_queued(), left).subquery("candidates")
     turn = func.row_number().over(

@@ -23,6 +23,8 @@ END $$
 def upgrade() -> None:
     for name in ("disabled_at", "deleted_at"):
         op.add_column("projects", time(name))
+    gone = sa.text("deleted_at IS NOT NULL")
+    op.create_index("projects_deleted_idx", "projects", ["deleted_at"], postgresql_where=gone)
     # A key from before opens all of its project, as it always did, and nothing else.
     every = sa.text("'{read,write}'")
     op.add_column("api_keys", sa.Column("scopes", ARRAY(sa.Text), nullable=False, server_default=every))
