@@ -38,6 +38,8 @@ from app.routers import (
     health,
     messages,
     models,
+    organization,
+    organization_logs,
     project_lists,
     run_steps,
     runs,
@@ -83,6 +85,8 @@ _ROUTERS = (
     models,
     chat_completions,
     embeddings,
+    organization,
+    organization_logs,
 )
 
 #: How every operation may fail.

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.auth import Caller
 from app.db.session import Sessions, autocommit
 from app.errors import AuthenticationError, in_brief
+from app.events import DONE
 from app.services import api_keys
 
 log = structlog.get_logger()
@@ -135,4 +136,4 @@ class _Sending:
             return
         body = _ENDED.body()
         event = b"\n\nevent: error\ndata: %s\n\n" % orjson.dumps(body | body["error"])
-        await self._send({"type": "http.response.body", "body": event})
+        await self._send({"type": "http.response.body", "body": event + DONE})

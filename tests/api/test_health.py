@@ -14,6 +14,11 @@ from app.queue import announce_worker, retire_worker
 from tests.api.test_errors import settings_of, started
 from tests.running import Locum, free_port
 
+
+def _operator(locum: Locum) -> dict[str, str]:
+    return {"Authorization": f"Bearer {locum.new_key(None)}"}
+
+
 PARTS = ["database", "redis", "background", "worker", "ingestion", "backend", "embeddings"]
 
 
@@ -24,7 +29,7 @@ def test_alive(locum: Locum) -> None:
 
 async def test_ready(locum: Locum) -> None:
     async with started(create_app(settings_of(locum))) as client:
-        answer = await client.get("http://locum.test/readyz")
+        answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
     assert answer.status_code == 200
     assert answer.json() == {"status": "ready", "checks": {part: {"ok": True, "detail": None} for part in PARTS}}
 
@@ -32,7 +37,7 @@ async def test_ready(locum: Locum) -> None:
 async def test_a_sandbox_host_is_asked_for_where_one_is_set(locum: Locum) -> None:
     unused_host = f"http://127.0.0.1:{free_port()}"
     async with started(create_app(settings_of(locum, sandbox_url=unused_host, sandbox_token="t" * 32))) as client:
-        answer = await client.get("http://locum.test/readyz")
+        answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
     assert answer.status_code == 503
     assert [part for part, check in answer.json()["checks"].items() if not check["ok"]] == ["sandbox"]
     assert unused_host in answer.json()["checks"]["sandbox"]["detail"]
@@ -50,13 +55,14 @@ async def test_a_sandbox_host_is_asked_for_where_one_is_set(locum: Locum) -> Non
 async def test_what_is_away_is_named(locum: Locum, away: list[str], setting: str, url: str) -> None:
     changed: Any = {setting: url.format(port=free_port())}
     async with started(create_app(settings_of(locum, **changed))) as client:
-        answer = await client.get("http://locum.test/readyz")
+        answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
         assert answer.status_code == 503
         body = answer.json()
         assert body["status"] == "unready"
         assert list(body["checks"]) == PARTS
         assert [part for part, check in body["checks"].items() if not check["ok"]] == away
-        assert all(body["checks"][part]["detail"] for part in away)
+        # While the database is away nobody's key can be looked at.
+        assert away == ["database"] or all(body["checks"][part]["detail"] for part in away)
         assert (await client.get("http://locum.test/healthz")).status_code == 200
 
 
@@ -68,7 +74,7 @@ async def test_background_work_that_breaks_is_told(locum: Locum) -> None:
     async with started(app) as client:
         app.state.supervisor.keep("test", breaks)
         await asyncio.sleep(0)
-        answer = await client.get("http://locum.test/readyz")
+        answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
     assert answer.status_code == 503
     check = answer.json()["checks"]["background"]
     assert check["ok"] is False
@@ -81,10 +87,10 @@ async def test_the_trouble_of_a_worker_is_told(locum: Locum) -> None:
     app = create_app(settings_of(locum))
     async with started(app) as client:
         await announce_worker(app.state.redis, "some-worker", 1, trouble="the sweep has ended")
-        answer = await client.get("http://locum.test/readyz")
+        answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
         assert answer.json()["checks"]["worker"] == {"ok": False, "detail": "some-worker: the sweep has ended"}
         await announce_worker(app.state.redis, "some-worker", 1)
-        assert (await client.get("http://locum.test/readyz")).status_code == 200
+        assert (await client.get("http://locum.test/readyz", headers=_operator(locum))).status_code == 200
         await retire_worker(app.state.redis, "some-worker")
 
 
@@ -93,8 +99,30 @@ async def test_a_database_that_is_not_migrated(locum: Locum, database: psycopg.C
     try:
         empty = str(make_url(locum.database_url).set(database="empty").render_as_string(hide_password=False))
         async with started(create_app(settings_of(locum, database_url=empty))) as client:
-            check = (await client.get("http://locum.test/readyz")).json()["checks"]["database"]
+            check = (await client.get("http://locum.test/readyz", headers=_operator(locum))).json()["checks"][
+                "database"
+            ]
     finally:
         database.execute("DROP DATABASE empty WITH (FORCE)")
-    assert check["ok"] is False
-    assert "locum migrate" in check["detail"]
+    # Nobody's key can be looked at there.
+    assert check == {"ok": False}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer sk-locum-nobody"}, {"Authorization": "of the project"}]
+)
+async def test_strangers_are_told_the_names_of_the_parts(locum: Locum, headers: dict[str, str]) -> None:
+    if headers.get("Authorization") == "of the project":
+        headers = {"Authorization": f"Bearer {locum.api_key}"}
+    unused = f"http://someone:hunter2@127.0.0.1:{free_port()}"
+    app = create_app(settings_of(locum, sandbox_url=unused, sandbox_token="t" * 32, backend_url=f"{unused}/v1"))
+    async with started(app) as client:
+        answer = await client.get("http://locum.test/readyz", headers=headers)
+        assert answer.status_code == 503
+        assert set(answer.json()) == {"status", "checks"}
+        assert {frozenset(check) for check in answer.json()["checks"].values()} == {frozenset({"ok"})}
+        assert "127.0.0.1" not in answer.text
+        told = (await client.get("http://locum.test/readyz", headers=_operator(locum))).text
+    assert "127.0.0.1" in told
+    assert "hunter2" not in told
+    assert "someone" not in told

@@ -51,4 +51,7 @@ def made_objects(owner: httpx2.Client, backend: CompletionBackend) -> dict[str, 
         "vector_store_id": store,
         "batch_id": batch,
         "model": _MODEL,
+        # Of the operator's objects, which no key of a project sees.
+        "project_id": "proj_000000000",
+        "key_id": "key_000000000",
     }

@@ -89,11 +89,12 @@ def _end_of(locum: Locum, key: str, method: str, path: str, body: Any = None) ->
 def test_a_key_ends_in_every_process_and_so_do_its_streams(
     locum: Locum, second: Locum, database: psycopg.Connection, model: str, script: Any, backend: CompletionBackend
 ) -> None:
-    script(Turn(text=["Half", " a word"], hang_after=1), repeat=True)
+    script(Turn(text=["word "] * 60, delay=0.5), repeat=True)
     key = locum.new_project()
     with _opened(locum, key) as http, _opened(second, key) as other:
         assistant = http.post("/v1/assistants", json={"model": model}).json()["id"]
-        run = {"assistant_id": assistant, "stream": True}
+        thread = {"messages": [{"role": "user", "content": "Hi"}]}
+        run = {"assistant_id": assistant, "thread": thread, "stream": True}
         ends = [_end_of(locum, key, "POST", "/v1/threads/runs", run)]
         (running,) = http.get("/v1/runs").json()["data"]
         events = f"/v1/threads/{running['thread_id']}/runs/{running['id']}/events"
@@ -169,8 +170,7 @@ def test_a_disabled_project_is_closed_at_once_and_its_runs_wait(
     project = locum.project_of(key)
     with _opened(locum, key) as http, _opened(second, key) as other, psycopg.connect(locum.database_url) as database:
         assistant = http.post("/v1/assistants", json={"model": model}).json()["id"]
-        # Held, so that no worker has it before the project is disabled.
-        thread = http.post("/v1/threads", json={}).json()["id"]
+        thread = http.post("/v1/threads", json={"messages": [{"role": "user", "content": "Hi"}]}).json()["id"]
         assert _command(locum, "projects", "disable", project).split()[-2] == "disabled"
         for client in (http, other):
             assert error_of(client.get("/v1/assistants"), 401)["code"] == "not_authorized_invalid_project"
@@ -180,7 +180,8 @@ def test_a_disabled_project_is_closed_at_once_and_its_runs_wait(
         wait_for(lambda: http.get(path).json()["status"] == "completed", "the run", 20)
         # A run that is queued while its project is disabled.
         _command(locum, "projects", "disable", project)
-        database.execute("UPDATE runs SET status = 'queued', completed_at = NULL WHERE id = %s", [run])
+        again = "status = 'queued', completed_at = NULL, usage = NULL, expires_at = now() + interval '5 minutes'"
+        database.execute(f"UPDATE runs SET {again} WHERE id = %s", [run])
         database.commit()
         with locum.client() as unconcerned:
             mine = unconcerned.beta.assistants.create(model=model)
