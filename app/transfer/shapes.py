@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from app.schemas.common import Json
+from app.schemas.foreign_tools import FOREIGN_TOOLS
 from app.schemas.tools import FunctionDefinition, FunctionTool, stored_search, stored_tools
 
 
@@ -22,7 +23,18 @@ def _tool(given: Any) -> Json:
             return {"type": "file_search", "file_search": stored_search(given.get("file_search") or {})}
         case {"type": "function", "function": {"name": str(), **_rest} as function}:
             return _function_tool(function)
-    raise PydanticCustomError("no_tool", "Input should be a tool: code_interpreter, file_search or function")
+    raise _not_served(given, "tool") or PydanticCustomError(
+        "no_tool", "Input should be a tool: code_interpreter, file_search or function"
+    )
+
+
+def _not_served(given: Any, what: str) -> PydanticCustomError | None:
+    """The error that names a tool of another service; None if it is none that is known."""
+    kind = given.get("type") if isinstance(given, dict) else None
+    if not isinstance(kind, str) or kind not in FOREIGN_TOOLS:
+        return None
+    message = "Input is a {what} of '{kind}' ({service}), which this server does not have: take it out of the dump"
+    return PydanticCustomError("not_served", message, {"what": what, "kind": kind, "service": FOREIGN_TOOLS[kind]})
 
 
 def _function_tool(given: Json) -> Json:
@@ -96,5 +108,7 @@ def _call(given: Any) -> Json:
         case {"id": str(call_id), "type": "file_search", "file_search": {**search}}:
             whole = {**stored_search({}), "results": [], **_known(search)}
         case _:
-            raise PydanticCustomError("no_call", "Input should be a call of function, code_interpreter or file_search")
+            raise _not_served(given, "call") or PydanticCustomError(
+                "no_call", "Input should be a call of function, code_interpreter or file_search"
+            )
     return {"id": call_id, "type": given["type"], given["type"]: whole}
