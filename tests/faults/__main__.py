@@ -52,7 +52,7 @@ def main() -> None:
         system = opened.enter_context(run_system(folder, backend, has_sandbox=has_sandbox))
         storm = Storm(system, backend, asked.seed, asked.runs)
         wrong += storm.blow(lambda what: print(f"{time.monotonic() - begun:6.0f} s  {what}", flush=True))
-    wrong += watch.taken()
+    wrong += [*storm.late_news(), *watch.taken()]
     counts = f"{len(storm.cases)} cases, {watch.streams} streams, {sum(storm.happened.values())} faults"
     print(f"\n{counts}, {time.monotonic() - begun:.0f} s")
     print(f"{storm.latest_news:.1f} s at most until a stream told what had happened while the database was there")

@@ -14,18 +14,22 @@ _CONNECT_SECONDS = 2
 _POSTGRES = ".s.PGSQL.5432"
 
 
+def _connected(path: Path) -> socket.socket:
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        server.connect(str(path))
+    except OSError:
+        server.close()
+        raise
+    return server
+
+
 @contextlib.contextmanager
 def before_postgres(sockets: Path, folder: Path) -> Iterator[Relay]:
     """A relay on a Unix socket in `folder` to the Postgres whose socket is in `sockets`."""
 
     def connect() -> socket.socket:
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(str(sockets / _POSTGRES))
-        except OSError:
-            server.close()
-            raise
-        return server
+        return _connected(sockets / _POSTGRES)
 
     path = folder / _POSTGRES
     listener = socket.socket(socket.AF_UNIX)
@@ -46,9 +50,7 @@ def before(url: str) -> Iterator[tuple[Relay, int]]:
 
     def connect() -> socket.socket:
         if parts.scheme == "unix":
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(parts.path)
-            return server
+            return _connected(Path(parts.path))
         return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), _CONNECT_SECONDS)
 
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:

@@ -58,7 +58,11 @@ class Storm:
                 case.may_fail = case.token in self._weather.cut_off
         finally:
             clients.close()
-        return [*wrong, *checks.late_news(self.cases, self.away), *checks.problems(self._system, self.cases)]
+        return [*wrong, *checks.problems(self._system, self.cases)]
+
+    def late_news(self) -> list[str]:
+        """Returns the streams that told something too late, a line each: what a busy machine may make of any."""
+        return list(checks.late_news(self.cases, self.away))
 
     @property
     def latest_news(self) -> float:
