@@ -14,6 +14,9 @@ from tests.faults.system import LEASE_SECONDS, System
 
 Fault = Callable[[System, Weather, random.Random], None]
 
+#: Zeros would take no room.
+_LARGE = random.Random(1).randbytes(2**20)
+
 
 def a_worker_is_killed(system: System, _: Weather, chance: random.Random) -> None:
     with _without(system, [chance.choice(system.workers)]):
@@ -108,7 +111,7 @@ def _brings_a_file(system: System) -> bool:
     """Returns whether a file is taken for which there should be no room. Raises AssertionError for a wrong answer."""
     with system.locum.client() as client:
         try:
-            client.files.create(file=("large.bin", bytes(2**20)), purpose="assistants")
+            client.files.create(file=("large.bin", _LARGE), purpose="assistants")
         except APIConnectionError:
             return False  # it was killed a moment ago
         except APIStatusError as error:
