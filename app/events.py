@@ -64,6 +64,12 @@ end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return failure
 """
+#: Has the log KEYS[1], if it is there, refuse from now on what is not above the id ARGV[1]. The mark that raises the
+#: last id is gone before anybody reads it. (XSETID would also lower that of an empty log: a sealed one would open.)
+_FENCE = """
+local mark = redis.pcall('XADD', KEYS[1], 'NOMKSTREAM', ARGV[1], 'fence', '')
+if type(mark) == 'string' then redis.call('XDEL', KEYS[1], mark) end
+"""
 #: Empties the logs KEYS and has them refuse every entry from now on (the id is above all that an attempt can give),
 #: until they expire after ARGV[1] seconds. A log that is not there is not made.
 _SEAL = """
@@ -222,6 +228,15 @@ class EventLog:
         async with asyncio.timeout(_PATIENCE):
             answer = await self._redis.execute_command("XREVRANGE", key(run_id), "+", "-", "COUNT", 1)
         return _entries(answer)[0] if answer else None
+
+    async def fence(self, run_id: str, attempt: int) -> None:
+        """Has a run's log refuse all that attempts before `attempt` have yet to write. Raises RedisError, OSError.
+
+        What is read after this is all that they will ever have told. A worker that was frozen, or whose connection
+        was, would else tell on between the look of the one that takes its run over and that one's first event.
+        """
+        async with asyncio.timeout(_PATIENCE):
+            await self._redis.execute_command("EVAL", _FENCE, 1, key(run_id), str(Place(attempt, 0)))
 
     async def read(self, run_id: str) -> list[RunEvent]:
         """What a run's log tells, in order and without its deltas. Raises redis.exceptions.RedisError, OSError."""

@@ -110,6 +110,35 @@ async def test_one_failing_log_keeps_no_other_from_its_entries(redis: Redis) -> 
     assert await log.read(fine) == [mark]
 
 
+async def test_a_fenced_attempt_tells_no_more_and_the_next_begins_as_ever(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    run_id = ids.new(ids.RUN)
+    told, late, mark = (RunEvent(name, b"{}") for name in ("told", "late", "mark"))
+    await log.append(run_id, 1, [told])
+    await log.fence(run_id, 2)
+    assert await log.read(run_id) == [told]
+    await log.append(run_id, 1, [late], first=2)
+    await log.append(run_id, 2, [mark])
+    await log.fence(run_id, 2)  # an attempt that has begun is not held up by its own
+    await log.append(run_id, 2, [mark], first=2)
+    async with log.subscribe(run_id, START) as reader:
+        assert await _places(reader, 3) == [Place(1, 1), Place(2, 1), Place(2, 2)]
+    await log.close()
+
+
+async def test_a_log_that_is_lost_or_sealed_is_not_made_by_a_fence(redis: Redis) -> None:
+    log = EventLog(redis, Settings())
+    lost, sealed = ids.new(ids.RUN), ids.new(ids.RUN)
+    await log.append(sealed, 1, [RunEvent("mark", b"{}")])
+    await log.forget([sealed])
+    for run_id in (lost, sealed):
+        await log.fence(run_id, 2)
+        assert await log.read(run_id) == []
+    assert not await redis.exists(key(lost))
+    await log.append(sealed, 2, [RunEvent("mark", b"{}")])
+    assert await log.read(sealed) == []
+
+
 async def test_a_forgotten_run_leaves_nothing_and_takes_no_more(redis: Redis) -> None:
     """Its worker goes on for a moment; and most runs of an old thread have no log any more."""
     log = EventLog(redis, Settings())

@@ -44,9 +44,10 @@ async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
 
 
 async def _told(process: WorkerProcess, run: Run) -> Told:
-    """What the log tells; nothing, if it is lost or away."""
+    """What the log tells, and will ever tell of earlier attempts; nothing, if it is lost or away."""
     told = Told()
     try:
+        await process.event_log.fence(run.id, run.attempt)
         for item in await process.event_log.read(run.id):
             told.take(item)
     except (RedisError, OSError):
