@@ -127,7 +127,8 @@ def _alone(place: Path) -> Path:
         if path == _IN_MEMORY:
             _mount("-t", "tmpfs", "-o", "mode=1777", "none", str(path))
         else:
-            _mount("--bind", f"/proc/{os.getpid()}/fd/{opened[path]}", str(path))
+            # Else mount looks up what the descriptor's path was, and finds the empty folder that was just made there.
+            _mount("--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{opened[path]}", str(path))
     for descriptor in opened.values():
         os.close(descriptor)
     return Path(tempfile.mkdtemp(dir=_SHARED[0], prefix="own-"))

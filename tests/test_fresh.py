@@ -3,17 +3,20 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests import fresh
 
+_REPOSITORY = Path(__file__).parents[1]
 
-def run(script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+
+def run(script: str, *, where: Path = _REPOSITORY, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "tests.fresh", "sh", "-c", script],
-        cwd=Path(__file__).parents[1],
+        cwd=where,
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
@@ -64,3 +67,11 @@ def test_settings_are_not_found_by_luck_and_package_managers_keep_theirs(tmp_pat
     given = {"LOCUM_PORT": "1", "OPENAI_API_KEY": "sk-1", "XDG_CONFIG_HOME": str(tmp_path), "PIP_CONFIG_FILE": ""}
     done = run('echo "$LOCUM_PORT$OPENAI_API_KEY"; echo "$PIP_CONFIG_FILE"', **given)
     assert done.stdout.splitlines() == ["", str(tmp_path / "pip" / "pip.conf")]
+
+
+def test_a_checkout_may_lie_in_a_temporary_folder() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        (Path(folder) / "inner").mkdir()
+        (Path(folder) / "inner" / "file").write_text("there")
+        done = run(f"cat {folder}/inner/file", where=Path(folder), PYTHONPATH=str(_REPOSITORY))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "there", "")
