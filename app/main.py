@@ -17,18 +17,16 @@ from app.auth import local_actor
 from app.azure import AzurePaths
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
-from app.db.redis import create_redis
-from app.db.session import Sessions, create_engine, create_sessions, transaction
+from app.db.session import Sessions, transaction
 from app.errors import in_brief
-from app.events import EventLog
 from app.key_uses import KeyUses
 from app.middleware import BodyLimit, RequestContext
 from app.open_answers import EndWithKey, OpenAnswers
 from app.playground import routes as playground
 from app.playground.rendering import Renderer
 from app.queries import EmptyParameters
-from app.queue import Queue, create_celery
 from app.rate_limits import RateLimits
+from app.resources import open_resources
 from app.routers import (
     assistants,
     chat_completions,
@@ -55,9 +53,6 @@ from app.services.file_sweep import FileSweep
 from app.services.project_removal import ProjectSweep
 from app.services.prune_sweep import PruneSweep
 from app.settings import Settings
-from app.signals import Signals
-from app.storage import create_storage
-from app.supervision import Supervisor
 from app.sweeper import sweep_for_ever
 from app.v1 import routes as v1
 from app.v1.middleware import V1Edge
@@ -153,32 +148,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens what the routes find in `app.state`, and closes it in the reverse order."""
     settings: Settings = app.state.settings
     async with AsyncExitStack() as closing:
-        engine = create_engine(settings)
-        closing.push_async_callback(engine.dispose)
-        redis = create_redis(settings)
-        closing.push_async_callback(redis.aclose)
-        supervisor = Supervisor()
-        closing.push_async_callback(supervisor.close)
-        events = EventLog(redis, settings, supervisor)
-        closing.push_async_callback(events.close)
-        queue = Queue(create_celery(settings), redis)
-        closing.callback(queue.close)
+        opened = await closing.enter_async_context(open_resources(settings))
+        sessions, storage, supervisor = opened.sessions, opened.storage, opened.supervisor
         backends = Backends(settings)
         closing.push_async_callback(backends.close)
-        sessions = create_sessions(engine, signals=Signals(redis, events, queue), image_urls=settings.image_urls)
         app.state.sessions = sessions
-        app.state.redis = redis
-        app.state.rate_limits = RateLimits(redis, settings)
-        app.state.events = events
+        app.state.redis = opened.redis
+        app.state.rate_limits = RateLimits(opened.redis, settings)
+        app.state.events = opened.events
         app.state.backends = backends
         app.state.embedder = Embedder(settings, backends)
-        storage = create_storage(settings)
-        closing.push_async_callback(storage.aclose)
         app.state.storage = storage
         app.state.renderer = Renderer()
         closing.callback(app.state.renderer.close)
-        pruning = PruneSweep(sessions, storage, redis, settings)
-        files = FileSweep(sessions, storage, redis)
+        pruning = PruneSweep(sessions, storage, opened.redis, settings)
+        files = FileSweep(sessions, storage, opened.redis)
         app.state.supervisor = supervisor
         app.state.open_answers = OpenAnswers()
         app.state.key_uses = KeyUses(sessions)
@@ -187,7 +171,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         closing.push_async_callback(_write_uses, app.state.key_uses)
         supervisor.keep("record of settings", partial(_note_settings, sessions, settings))
         removal = ProjectSweep(sessions, storage)
-        supervisor.keep("sweep", partial(sweep_for_ever, sessions, queue, files, pruning, removal, settings))
+        supervisor.keep("sweep", partial(sweep_for_ever, sessions, opened.queue, files, pruning, removal, settings))
         closing.push_async_callback(supervisor.end, "sweep")
         collector.settle()
         yield

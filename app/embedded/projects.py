@@ -1,23 +1,17 @@
 """What `locum projects` does, on the database of the settings."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 from app.auth import local_actor
-from app.db.redis import create_redis
-from app.db.session import create_engine, create_sessions, transaction
+from app.db.session import transaction
 from app.embedded.database import existing, opened
 from app.embedded.errors import CannotStart
 from app.embedded.keys import seconds
-from app.events import EventLog
 from app.models import Project
-from app.queue import Queue, create_celery
+from app.resources import open_resources
 from app.services import project_removal, projects
 from app.settings import Settings
-from app.signals import Signals
-from app.storage import create_storage
-from app.supervision import Supervisor
 
 
 async def listed(settings: Settings) -> list[dict[str, Any]]:
@@ -65,26 +59,13 @@ async def delete(settings: Settings, project: str) -> AsyncIterator[tuple[str, i
 
     Raises CannotStart if there is none.
     """
-    async with AsyncExitStack() as closing:
-        engine = create_engine(settings)
-        closing.push_async_callback(engine.dispose)
-        redis = create_redis(settings)
-        closing.push_async_callback(redis.aclose)
-        supervisor = Supervisor()
-        closing.push_async_callback(supervisor.close)
-        events = EventLog(redis, settings, supervisor)
-        closing.push_async_callback(events.close)
-        queue = Queue(create_celery(settings), redis)
-        closing.callback(queue.close)
-        storage = create_storage(settings)
-        closing.push_async_callback(storage.aclose)
-        sessions = create_sessions(engine, signals=Signals(redis, events, queue))
-        async with transaction(sessions) as session:
+    async with open_resources(settings) as resources:
+        async with transaction(resources.sessions) as session:
             doomed = await session.get(Project, project)
             if doomed is None or doomed.deleted_at is None:
                 doomed = await existing(session, project, lock=True)
                 await projects.begin_deletion(session, local_actor(), doomed)
-        async for piece in project_removal.remove(sessions, storage, doomed.id):
+        async for piece in project_removal.remove(resources.sessions, resources.storage, doomed.id):
             yield piece
 
 
