@@ -15,6 +15,7 @@ from typing import Any, Final
 import structlog
 
 from app.confinement.doors import Layers
+from app.confinement.pipes import PipeReader
 
 _log = structlog.get_logger()
 
@@ -26,7 +27,6 @@ _START_SECONDS: Final = 120.0
 _HEARD_SECONDS: Final = 20.0
 #: In which a process that was killed is gone, unless it hangs in the kernel.
 _GONE_SECONDS: Final = 5.0
-_READ_BYTES: Final = 2**20
 #: As much of what a process complains of as is kept.
 _COMPLAINT_BYTES: Final = 4096
 
@@ -196,8 +196,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 async def _report(told: io.FileIO) -> Layers:
     """What the warm process says of its layers. Raises Lost where it ends without a word, or says none."""
     try:
-        async with asyncio.timeout(_START_SECONDS), _reading(told) as stream:
-            said = await stream.read()
+        async with asyncio.timeout(_START_SECONDS):
+            said = await PipeReader(told).read_all()
         return Layers(**json.loads(said))
     except TimeoutError:
         raise Lost(f"the confined process is not there after {_START_SECONDS:g} s") from None
@@ -208,9 +208,7 @@ async def _report(told: io.FileIO) -> Layers:
 class _Work:
     """One piece of work that a process has begun."""
 
-    def __init__(
-        self, answer: asyncio.StreamReader, complaint: asyncio.StreamReader, told: asyncio.StreamReader
-    ) -> None:
+    def __init__(self, answer: PipeReader, complaint: PipeReader, told: asyncio.StreamReader) -> None:
         self._answer = answer
         self._complaint = complaint
         self._told = told
@@ -229,11 +227,10 @@ class _Work:
             with theirs, to_answer, to_complain:
                 told, telling = await asyncio.open_unix_connection(sock=ours)
                 parts.callback(telling.close)
-                streams = [await parts.enter_async_context(_reading(pipe)) for pipe in (answer, complaint)]
                 running.send(message, [data, to_answer.fileno(), to_complain.fileno(), theirs.fileno()])
             try:
                 await _hear(told, "begun")
-                yield cls(streams[0], streams[1], told)
+                yield cls(PipeReader(answer), PipeReader(complaint), told)
             except _NotBegun:
                 # One that is frozen, or gone: with it all its work ends.
                 running.end()
@@ -289,34 +286,22 @@ async def _until_gone(running: _Running, told: asyncio.StreamReader, telling: as
             running.end()
 
 
-@contextlib.asynccontextmanager
-async def _reading(pipe: io.FileIO) -> AsyncIterator[asyncio.StreamReader]:
-    stream = asyncio.StreamReader(_READ_BYTES)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), pipe
-    )
-    try:
-        yield stream
-    finally:
-        transport.close()
-
-
 def _pipe(parts: contextlib.AsyncExitStack) -> tuple[io.FileIO, io.FileIO]:
     reading, writing = os.pipe()
     return parts.enter_context(io.FileIO(reading)), parts.enter_context(io.FileIO(writing, "w"))
 
 
-async def _all(stream: asyncio.StreamReader, most: int) -> bytes:
+async def _all(pipe: PipeReader, most: int) -> bytes:
     found = bytearray()
-    while data := await stream.read(_READ_BYTES):
+    while data := await pipe.read():
         found += data
         if len(found) > most:
             raise TooMuch
     return bytes(found)
 
 
-async def _last(stream: asyncio.StreamReader) -> bytes:
+async def _last(pipe: PipeReader) -> bytes:
     found = b""
-    while data := await stream.read(2**16):
+    while data := await pipe.read():
         found = (found + data)[-_COMPLAINT_BYTES:]
     return found

@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_failed_with_a_reason(client: OpenAI, name
     failed = ended(client, store, file_id)
     assert failed.status == "failed"
     assert failed.last_error is not None
-    assert failed.last_error.code == code
+    assert failed.last_error.code == code, failed.last_error.message
     assert failed.last_error.message.endswith(".")
     assert failed.usage_bytes == 0
     shown = client.vector_stores.retrieve(store)

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 from openai import OpenAI
 from structlog.testing import capture_logs
 
 from app.confinement.doors import HELD, Layers
+from app.settings import Settings
 from tests.api.stored_files import ended, new_store, upload
 from tests.ingestion import samples
 from tests.ingestion.test_parsing import parser, under_way
@@ -238,3 +240,21 @@ def test_what_does_not_confine_is_told_loudly(lacking: Sequence[str], level: str
     with capture_logs() as told:
         tell(Layers(**states))
     assert told == [{"event": event, "log_level": level, **states}]
+
+
+def test_on_the_loop_of_the_workers_no_descriptor_is_closed_twice(tmp_path: Path) -> None:
+    """uvloop closes by number what it was given to read: the next file or connection might have that number."""
+    blank = tmp_path / "blank.txt"
+    blank.write_bytes(b" \n ")
+
+    async def several_times() -> None:
+        reads = parsing.Parser(Settings())
+        try:
+            for _ in range(3):
+                with pytest.raises(Unparsable):  # and no ParserLost
+                    await control.parse_with_control(reads, blank, kinds.TEXT)
+        finally:
+            reads.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(several_times())
