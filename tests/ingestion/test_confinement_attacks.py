@@ -1,6 +1,7 @@
 """A parser that a bad file has taken over, against what confines it: tests/ingestion/attacks.py has what it tries."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -97,8 +98,35 @@ async def confined(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Warm]:
     monkeypatch.setattr(warm, "COMMAND", COMMAND)
     running = Warm("tests.ingestion.attacks")
     yield running
+    process = await _process_of(running)
+    left = [process, *process.children(recursive=True)]
     running.close()
-    assert psutil.Process().children(recursive=True) == []
+    assert await asyncio.to_thread(_still_alive, left, 5) == []
+
+
+async def _process_of(confined: Warm) -> psutil.Process:
+    """Its own process: the stack that other tests use has children of ours, too."""
+    await confined.start()
+    assert confined._running is not None
+    return psutil.Process(confined._running._process.pid)
+
+
+def _still_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that have not ended then. One that has is not alive, though its new parent has not taken note of it."""
+
+    def alive() -> list[psutil.Process]:
+        return [process for process in processes if process.is_running() and not _is_dead(process)]
+
+    with contextlib.suppress(TimeoutError):
+        wait_for(lambda: not alive(), "their end", seconds)
+    return alive()
+
+
+def _is_dead(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def do(confined: Warm, code: str, **limits: float) -> Outcome:
@@ -155,34 +183,27 @@ async def test_no_program_s_environment_is_told(confined: Warm) -> None:
 
 
 async def test_a_warm_process_that_dies_is_started_again(confined: Warm) -> None:
-    await confined.start()
-    for process in psutil.Process().children():
-        process.kill()
-        process.wait()
+    process = await _process_of(confined)
+    process.kill()
+    process.wait()
     assert (await do(confined, "answer.append(b'well')")).answer == b"well"
 
 
 async def test_a_warm_process_that_is_frozen_is_started_again(confined: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm, "_HEARD_SECONDS", 1.0)
-    await confined.start()
-    frozen = psutil.Process().children(recursive=True)
+    process = await _process_of(confined)
+    frozen = [process, *process.children(recursive=True)]
     for process in frozen:
         process.suspend()
     assert (await do(confined, "answer.append(b'well')")).answer == b"well"
-    _, left = psutil.wait_procs(frozen, 10)
-    assert left == []
+    assert await asyncio.to_thread(_still_alive, frozen, 10) == []
 
 
 async def test_work_under_way_is_lost_with_its_warm_process(confined: Warm) -> None:
     code = "os.write(2, b'begun'); time.sleep(100)"
-    (process,) = await _started(confined)
+    process = await _process_of(confined)
     with pytest.raises(Lost):
         await _while_killed(confined, code, process)
-
-
-async def _started(confined: Warm) -> list[psutil.Process]:
-    await confined.start()
-    return psutil.Process().children()
 
 
 async def _while_killed(confined: Warm, code: str, process: psutil.Process) -> None:
@@ -208,8 +229,7 @@ def test_nothing_is_left_of_a_worker_that_is_killed() -> None:
         wait_for(lambda: _working(watched), "the work to begin", 30)
         left = watched.children(recursive=True)
         worker.kill()
-    _, alive = psutil.wait_procs(left, 10)
-    assert alive == []
+    assert _still_alive(left, 10) == []
 
 
 # Workers.
