@@ -13,7 +13,11 @@ from tests import fresh
 _REPOSITORY = Path(__file__).parents[1]
 
 
-def run(script: str, *, where: Path = _REPOSITORY, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run(script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return run_at(_REPOSITORY, script, variables)
+
+
+def run_at(where: Path, script: str, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "tests.fresh", "sh", "-c", script],
         cwd=where,
@@ -73,5 +77,5 @@ def test_a_checkout_may_lie_in_a_temporary_folder() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         (Path(folder) / "inner").mkdir()
         (Path(folder) / "inner" / "file").write_text("there")
-        done = run(f"cat {folder}/inner/file", where=Path(folder), PYTHONPATH=str(_REPOSITORY))
+        done = run_at(Path(folder), f"cat {folder}/inner/file", {"PYTHONPATH": str(_REPOSITORY)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "there", "")
