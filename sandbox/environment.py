@@ -92,13 +92,13 @@ class Environment:
         self.root.mkdir(parents=True, exist_ok=True)
         _run([sys.executable, "-m", "venv", "--clear", str(self.root)])
         pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        _run([*pip, "--requirement", str(REQUIREMENTS), "--constraint", str(_CONSTRAINTS)])
+        _run([*pip, "--no-deps", "--require-hashes", "--requirement", str(_CONSTRAINTS)])
         _run([str(self.python), "-I", str(_FONTS)])
         self._stamp.write_text(_digest())
 
 
 def _digest() -> str:
-    return sha256(b"".join(path.read_bytes() for path in (REQUIREMENTS, _CONSTRAINTS, _FONTS))).hexdigest()
+    return sha256(b"".join(path.read_bytes() for path in (_CONSTRAINTS, _FONTS))).hexdigest()
 
 
 def _run(command: list[str]) -> None:

@@ -82,6 +82,7 @@ def run_deployment(engine: Engine) -> Iterator[Deployment]:
     variables = engine.folder / "env"
     settings = {
         "POSTGRES_PASSWORD": "correcthorse1",
+        "REDIS_PASSWORD": "batterystaple2",
         "LOCUM_IMAGE": images.LOCUM,
         "LOCUM_POSTGRES_IMAGE": images.POSTGRES,
         "LOCUM_REDIS_IMAGE": images.REDIS,

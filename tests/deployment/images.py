@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,18 +86,10 @@ def _download(wheels: Path) -> None:
 
     It does so for the system's Python, which is the one that `BASE` has.
     """
-    described = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    project = described["project"]
-    extras = project["optional-dependencies"]
-    wanted = [
-        *project["dependencies"],
-        *extras["embeddings"],
-        *extras["sandbox"],
-        *described["build-system"]["requires"],
-    ]
     pip = [sys.executable, "-m", "pip", "--python", SYSTEM_PYTHON, "download", "--quiet", "--only-binary=:all:"]
-    constraints = f"--constraint={REPOSITORY / 'constraints.txt'}"
-    ran = subprocess.run([*pip, f"--dest={wheels}", constraints, *wanted], capture_output=True, text=True, check=False)
+    exactly = ["--no-deps", "--require-hashes"]
+    pins = [f"--requirement={REPOSITORY}/docker/{name}.txt" for name in ("requirements", "build-requirements")]
+    ran = subprocess.run([*pip, f"--dest={wheels}", *exactly, *pins], capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         raise CommandFailed(ran.stderr)
 

@@ -47,9 +47,9 @@ def test_every_setting_reaches_the_containers() -> None:
     assert services["sandbox"]["environment"].keys() == of_the_host
 
 
-@pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "LOCUM_BACKEND_URL"])
+@pytest.mark.parametrize("missing", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "LOCUM_BACKEND_URL"])
 def test_what_has_to_be_set_is_asked_for(engine: Engine, missing: str, tmp_path: Path) -> None:
-    settings = {"POSTGRES_PASSWORD": "secret1", "LOCUM_BACKEND_URL": "http://models/v1"}
+    settings = {"POSTGRES_PASSWORD": "secret1", "REDIS_PASSWORD": "secret2", "LOCUM_BACKEND_URL": "http://models/v1"}
     variables = tmp_path / "env"
     variables.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     compose(engine, variables, "config", "--quiet")
@@ -163,6 +163,23 @@ def test_processes_have_no_privileges(deployment: Deployment) -> None:
         assert found["NoNewPrivs"] == "1"
         with pytest.raises(CommandFailed, match="Read-only"):
             deployment.compose("exec", "-T", service, "touch", "/opt/locum/file")
+
+
+def test_every_container_has_limits(deployment: Deployment) -> None:
+    for service in ("postgres", "redis", *_OWN):
+        for container in deployment.containers(service):
+            limits = deployment.inspect(container)["HostConfig"]
+            assert 0 < limits["Memory"] <= 5 * 2**30
+            assert 0 < limits["PidsLimit"] <= 512
+
+
+def test_redis_wants_its_password(deployment: Deployment) -> None:
+    ping = "import redis; print(redis.Redis('redis', password={password!r}).ping())"
+    script = ("exec", "-T", "api", "python", "-c")
+    assert deployment.compose(*script, ping.format(password="batterystaple2")) == "True"
+    for wrong in (None, "batterystaple"):
+        with pytest.raises(CommandFailed, match="(?i)auth"):
+            deployment.compose(*script, ping.format(password=wrong))
 
 
 def test_only_the_api_is_published(deployment: Deployment) -> None:

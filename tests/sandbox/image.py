@@ -24,7 +24,7 @@ def make_image(engine: Engine) -> None:
     context = engine.folder / IMAGE
     (context / "sandbox" / "inside").mkdir(parents=True)
     shutil.copy(REPOSITORY / "docker" / "sandbox.Dockerfile", context / "Dockerfile")
-    for name in ("requirements.txt", "constraints.txt", "inside/fonts.py"):
+    for name in ("constraints.txt", "inside/fonts.py"):
         shutil.copy(REPOSITORY / "sandbox" / name, context / "sandbox" / name)
     with served(wheels) as url:
         engine.build(context, IMAGE, {"BASE_IMAGE": BASE, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": url})
@@ -32,11 +32,9 @@ def make_image(engine: Engine) -> None:
 
 
 def _download(wheels: Path) -> None:
-    lists = [
-        f"--requirement={REPOSITORY}/sandbox/requirements.txt",
-        f"--constraint={REPOSITORY}/sandbox/constraints.txt",
-    ]
+    pins = f"--requirement={REPOSITORY}/sandbox/constraints.txt"
     pip = [sys.executable, "-m", "pip", "--python", SYSTEM_PYTHON, "download", "--quiet", "--only-binary=:all:"]
-    ran = subprocess.run([*pip, f"--dest={wheels}", *lists], capture_output=True, text=True, check=False)
+    exactly = ["--no-deps", "--require-hashes"]
+    ran = subprocess.run([*pip, f"--dest={wheels}", *exactly, pins], capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         raise CommandFailed(ran.stderr)

@@ -8,6 +8,7 @@ from app.settings import SandboxSettings
 from sandbox import libraries
 from sandbox.environment import Environment
 from sandbox.launchers.base import ENVIRONMENT
+from tests.pins import read_pins
 
 _CONSTRAINTS = Path(libraries.__file__).parent / "constraints.txt"
 #: Where the name to import is not the package's.
@@ -38,8 +39,7 @@ def _at_home_in(folder: Path) -> dict[str, str]:
 
 
 def test_the_versions_are_the_tested_ones_and_all_are_named() -> None:
-    named = dict(re.findall(r"^([\w.-]+)==(\S+)$", _CONSTRAINTS.read_text(), re.MULTILINE))
-    tested = {libraries.normalised(name): version for name, version in named.items()}
+    tested = {libraries.normalised(pin.name): pin.version for pin in read_pins(_CONSTRAINTS) if pin.is_for_this_python}
     versions, fonts = libraries.installed(_environment())
     assert {name: version for name, version in versions.items() if name not in ("pip", "setuptools")} == tested
     assert {"Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Arabic", "Noto Emoji"} <= set(fonts)
