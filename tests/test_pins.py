@@ -48,7 +48,7 @@ def test_the_image_is_made_of_what_is_tested(file: Path) -> None:
 def _wanted(*extras: str) -> set[str]:
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     lists = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
-    names = {canonicalize_name(Requirement(entry).name) for entries in lists for entry in entries}
+    names: set[str] = {canonicalize_name(Requirement(entry).name) for entries in lists for entry in entries}
     return names - {"locum-server"}
 
 
