@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt sandbox/requirements.txt sandbox/constr
 	$(PYTHON) -c 'import sys; sys.exit("Locum needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-deps --require-hashes --requirement constraints.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) --quiet install --no-deps --no-build-isolation --editable .
 	$(BIN)/locum sandbox-setup
 	@touch $@
 
