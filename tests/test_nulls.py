@@ -25,6 +25,7 @@ _COMPARISON = {"key": "k", "value": 1}
 
 #: The least that each schema takes; those that are not named here take an empty object.
 SAMPLES: dict[str, Any] = {
+    "AdminKeyCreate": {"name": "n"},
     "AssistantCreate": {"model": "m"},
     "AssistantFileCreate": {"file_id": "file-1"},
     "Attachment": {"file_id": "file-1", "tools": [{"type": "file_search"}]},
@@ -51,11 +52,13 @@ SAMPLES: dict[str, Any] = {
     "JsonObjectFormat": {"type": "json_object"},
     "JsonSchema": {"name": "n"},
     "JsonSchemaFormat": {"type": "json_schema", "json_schema": {"name": "n"}},
+    "KeyCreate": {"name": "n"},
     "LastMessagesTruncation": {"type": "last_messages", "last_messages": 1},
     "Markdown": {"text": "*"},
     "Membership": {"type": "in", "key": "k", "value": [1]},
     "MessageCreate": _MESSAGE,
     "Ordering": {"type": "gt", **_COMPARISON},
+    "ProjectBody": {"name": "n"},
     "RankingOptions": {"score_threshold": 0},
     "RunCreate": {"assistant_id": "asst_1"},
     "RunOptions": {"assistant_id": "asst_1"},

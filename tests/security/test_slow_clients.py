@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import pytest
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.main import create_app
 from tests.api.test_errors import error_of, settings_of
 from tests.running import Locum, free_port, wait_for
+from tests.security.held_connections import IS_OF_REQUEST, HeldConnections
 from tests.security.operations import OPERATIONS, Operation
 
 _TIMEOUT: Final = 2.0
@@ -191,11 +192,11 @@ def test_an_idle_connection_is_kept_longer_than_clients_keep_theirs(
 
 
 class _Watched:
-    """An application whose `receive` tells how many connections to the database are held while it is waited for."""
+    """An application whose `receive` tells how many connections to the database a request holds while it waits."""
 
-    def __init__(self, app: Any) -> None:
-        self.app: ASGIApp = app
-        self._state = app.state
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.connections = HeldConnections()
         self.held: list[int] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,7 +205,7 @@ class _Watched:
         async def receive_watched() -> Message:
             nonlocal body_is_due
             if body_is_due:
-                self.held.append(self._state.sessions.kw["bind"].pool.checkedout())
+                self.held.append(len(self.connections))
             message = await receive()
             body_is_due = message["type"] == "http.request" and message.get("more_body", False)
             return message
@@ -224,6 +225,7 @@ async def watched(locum: Locum) -> AsyncIterator[tuple[_Watched, httpx2.AsyncCli
             headers={"Authorization": f"Bearer {locum.api_key}"},
         ) as client,
     ):
+        watched.connections.look_at(app.state.sessions.kw["bind"])
         yield watched, client
 
 
@@ -241,7 +243,12 @@ async def test_no_client_is_awaited_with_a_connection(
 
     # Ids that nobody has: nothing is made, changed or deleted, and all that comes before is.
     path = operation.path.format_map(dict.fromkeys(ids, "none"))
+    IS_OF_REQUEST.set(True)
     answer = await client.request(operation.method, path, content=body(), headers=headers)
     assert answer.status_code < 500, error_of(answer, answer.status_code)
-    # What runs beside the request takes a connection for a moment, too: the sweep, when the application starts.
     assert set(app.held) <= {0}, f"{operation}: {app.held}"
+
+
+async def test_those_requests_took_connections(watched: tuple[_Watched, httpx2.AsyncClient]) -> None:
+    """So that a request which held one would have been seen."""
+    assert watched[0].connections.taken > len(OPERATIONS)
