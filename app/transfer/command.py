@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import BinaryIO, Final
 
 from app.auth import local_actor
 from app.db.session import Sessions, create_engine, create_sessions, transaction
+from app.scratch import scratch_file
 from app.services import projects
 from app.services.prune_sweep import retention_of
 from app.settings import Settings
@@ -106,10 +106,10 @@ def _seekable(source: str) -> Iterator[Path]:
     if source != STANDARD:
         yield Path(source)
         return
-    with tempfile.NamedTemporaryFile(prefix="locum-import-") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.flush()
-        yield Path(kept.name)
+    with scratch_file() as path:
+        with path.open("wb") as kept:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+        yield path
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import math
 import random
-import tempfile
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import islice
@@ -27,6 +26,7 @@ from app.db.session import DATABASE_AWAY, transaction
 from app.errors import NotFound, in_brief
 from app.models import File
 from app.models.file import WITHOUT_CONTENTS
+from app.scratch import scratch_file
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
 from app.services.ingestion_claims import Claim, FileLost
 from app.storage import BytesMissing
@@ -155,17 +155,14 @@ class Ingestion:
                 raise FileLost from None
         if file.status == WITHOUT_CONTENTS:
             raise Unparsable("invalid_file", str(file.status_details))
-        with _on_own_disk():
-            folder = tempfile.TemporaryDirectory(prefix="locum-")
-        with folder as name:
-            path = Path(name, "file")
+        with contextlib.ExitStack() as stack:
+            with _on_own_disk():
+                path = stack.enter_context(scratch_file())
             await self._fetch(file, path)
             return await parse_with_control(self._process.parser, path, kind)
 
     async def _fetch(self, file: File, path: Path) -> None:
         try:
-            with _on_own_disk():
-                await asyncio.to_thread(path.touch)
             async for data in files.read(self._process.storage, file):
                 with _on_own_disk():
                     await asyncio.to_thread(_append, path, data)
