@@ -17,7 +17,7 @@ def worker_command(settings: Settings, kind: WorkerKind) -> list[str]:
     # Celery's warning of root is about pickled tasks; ours are JSON.
     python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
     celery = ["-m", "celery", "--quiet", "-A", "workers.main", "worker", "--queues", QUEUES[kind]]
-    # A thread only hands a nudge over: see workers.engine.dispatcher.
+    # A thread only hands a nudge over: see workers.leasing.dispatcher.
     size = ["--pool=threads", "--concurrency=2", "--loglevel", settings.log_level]
     # What workers tell each other: ours meet in the database.
     alone = ["--without-mingle", "--without-gossip", "--without-heartbeat"]

@@ -1,4 +1,8 @@
-"""Where Celery begins: `celery -A workers.main worker --pool=threads`."""
+"""Where Celery begins: `celery -A workers.main worker --pool=threads`.
+
+All that is used of Celery on this side: it starts the process, has a thread wait for nudges, and ends the process when
+told to. A nudge carries nothing; what to work on stands in the database (docs/decisions/0001, 0002).
+"""
 
 import threading
 from typing import Any
@@ -8,17 +12,17 @@ from celery.signals import setup_logging, worker_init, worker_ready, worker_shut
 
 from app import collector
 from app.confinement import rights
-from app.queue import create_celery
+from app.queue import EXECUTE_RUN, INGEST_FILE, create_celery
 from app.settings import Settings
 from app.telemetry import configure_logging
 from app.worker_kinds import INGESTION_QUEUE
-from workers.engine.dispatcher import Dispatcher as RunDispatcher
+from workers.engine import source as runs
 from workers.engine.process import WorkerProcess
-from workers.ingestion.dispatcher import Dispatcher as IngestionDispatcher
+from workers.ingestion import source as files
 from workers.ingestion.process import IngestionProcess
+from workers.leasing.dispatcher import Dispatcher
 from workers.loop import LoopThread
 from workers.process import Process
-from workers.tasks import ingestion, runs
 
 rights.hide()
 settings = Settings()
@@ -36,7 +40,8 @@ def _start(**_: Any) -> None:
     """Opens this process's parts before it takes its first nudge, and closes them when it is shut down."""
     loop = LoopThread()
     (queue,) = celery.amqp.queues.consume_from
-    process, dispatcher = (_for_ingestion if queue == INGESTION_QUEUE else _for_runs)(loop, queue)
+    process, dispatcher, task = loop.run(_begin(queue))
+    _listen(loop, task, dispatcher)
     collector.settle()
 
     # Not before: whoever hears of the process may ask it to end, and until now a SIGTERM would just kill it.
@@ -49,13 +54,13 @@ def _start(**_: Any) -> None:
     @worker_shutting_down.connect(weak=False)
     def _drain(**_: Any) -> None:
         # In a thread: this handler runs inside the signal handler, and it waits for the work to end.
-        thread = threading.Thread(target=loop.run, args=(dispatcher.finish(),), name="drain")
+        thread = threading.Thread(target=loop.run, args=(_finish(process, dispatcher),), name="drain")
         draining.append(thread)
         thread.start()
 
     @worker_shutdown.connect(weak=False)
     def _close(**_: Any) -> None:
-        loop.run(dispatcher.finish())
+        loop.run(_finish(process, dispatcher))
         # On a loop that is closed they would wait for ever, and the process for them.
         for thread in draining:
             thread.join()
@@ -63,18 +68,30 @@ def _start(**_: Any) -> None:
         loop.close()
 
 
-def _for_runs(loop: LoopThread, queue: str) -> tuple[Process, RunDispatcher]:
-    process = loop.run(WorkerProcess.start(settings, celery, queue))
-    dispatcher = RunDispatcher(process)
-    loop.run(dispatcher.listen())
-    runs.register(celery, loop, dispatcher)
-    return process, dispatcher
+async def _begin(queue: str) -> tuple[Process, Dispatcher[Any], str]:
+    """Opens the parts of a worker of `queue`; returns them with the task that is its nudge."""
+    process: WorkerProcess | IngestionProcess
+    dispatcher: Dispatcher[Any]
+    if queue == INGESTION_QUEUE:
+        process, task = await IngestionProcess.start(settings, celery, queue), INGEST_FILE
+        await process.say_what_confines()
+        dispatcher = files.dispatcher(process)
+    else:
+        process, task = await WorkerProcess.start(settings, celery, queue), EXECUTE_RUN
+        dispatcher = runs.dispatcher(process)
+    process.keep("look for work", dispatcher.look_for_ever)
+    return process, dispatcher, task
 
 
-def _for_ingestion(loop: LoopThread, queue: str) -> tuple[Process, IngestionDispatcher]:
-    process = loop.run(IngestionProcess.start(settings, celery, queue))
-    loop.run(process.say_what_confines())
-    dispatcher = IngestionDispatcher(process)
-    loop.run(dispatcher.listen())
-    ingestion.register(celery, loop, dispatcher)
-    return process, dispatcher
+def _listen(loop: LoopThread, task: str, dispatcher: Dispatcher[Any]) -> None:
+    """Makes the nudge `task` known to Celery."""
+
+    @celery.task(name=task)
+    def take() -> None:
+        loop.run(dispatcher.take())
+
+
+async def _finish(process: Process, dispatcher: Dispatcher[Any]) -> None:
+    """Hands all work back, and takes no more."""
+    await process.drain()
+    await dispatcher.join()

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from functools import partial
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 from celery import Celery
@@ -25,12 +25,11 @@ from app.signals import Signals
 from app.storage import create_storage
 from app.supervision import Supervisor, Work
 from app.sweeper import sweep_for_ever
+from workers.leasing.leases import Leases
 
 log = structlog.get_logger()
 
 _ANNOUNCED_SECONDS: Final = 10.0
-#: A worker that has heard no nudge for so long looks for work by itself.
-UNHEARD_SECONDS: Final = 5.0
 _ANNOUNCE_EVERY: Final = 3.0
 _ANNOUNCING: Final = "announcement"
 #: What telling that a process takes no more work may take; without it that is known when the announcement has lapsed.
@@ -68,6 +67,17 @@ class Process:
     def keep(self, name: str, work: Work) -> None:
         """Begins work that goes on in the background until the process is closed."""
         self.supervisor.keep(name, work)
+
+    def hold(self, leases: Leases[Any]) -> None:
+        """Keeps `leases` renewed until the process is closed, and has them stopped when it is drained."""
+        self._leases = leases
+        self.keep("renewal of leases", leases.renew_for_ever)
+        self.keep("stops", leases.listen_for_ever)
+
+    async def drain(self) -> None:
+        """Hands all work back to be gone on with by another worker, and takes no more."""
+        await self.retire()
+        await self._leases.stop()
 
     async def announce(self) -> None:
         """Says from now on, until the process retires, that it is there."""

@@ -3,9 +3,10 @@
 Leases and pauses are counted by the database's clock alone. Everything an ingestion writes is guarded by `held`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,6 +38,13 @@ class FileLost(Exception):
     """The file is no longer this worker's: taken over, cancelled, detached or deleted. Nothing more is written."""
 
 
+class Place(NamedTuple):
+    """A file in a vector store."""
+
+    file_id: str
+    vector_store_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A file of a vector store that is being ingested under a new attempt."""
@@ -48,6 +57,10 @@ class Claim:
     filename: str
     sha256: bytes
     chunking_strategy: Json
+
+    @property
+    def place(self) -> Place:
+        return Place(self.file_id, self.vector_store_id)
 
 
 #: As the indexes have it: a parameter would hide from Postgres that they fit.
@@ -161,9 +174,18 @@ async def note(session: AsyncSession, claim: Claim, **values: Any) -> None:
         raise FileLost
 
 
-async def renew(session: AsyncSession, claim: Claim, lease_seconds: float) -> None:
-    """Renews the lease. Raises FileLost."""
-    await note(session, claim, lease_expires_at=func.now() + timedelta(seconds=lease_seconds))
+async def renew(session: AsyncSession, held: Mapping[Place, int], lease_seconds: float) -> list[Place]:
+    """Renews the leases of `held` (attempts by file); returns the files that are still held so."""
+    file = VectorStoreFile
+    attempts = [(*place, attempt) for place, attempt in held.items()]
+    statement = (
+        update(file)
+        .where(tuple_(file.id, file.vector_store_id, file.attempt).in_(attempts), file.status == _IN_PROGRESS)
+        .values(lease_expires_at=func.now() + timedelta(seconds=lease_seconds))
+        .returning(file.id, file.vector_store_id)
+        .execution_options(synchronize_session=False)
+    )
+    return [Place(*row) for row in await session.execute(statement)]
 
 
 async def hand_back(session: AsyncSession, claim: Claim) -> None:

@@ -58,7 +58,7 @@ from tests.engine.run_model import (
     Sweep,
 )
 from tests.event_order import EventOrder
-from workers.engine.dispatcher import Dispatcher
+from workers.engine import source
 from workers.engine.process import WorkerProcess
 
 WORKERS = 2
@@ -131,7 +131,7 @@ class Worker(WorkerProcess):
         super().__init__(settings, celery, "locum.runs")
         self.puppets = Puppets()
         self.backends = self.puppets  # type: ignore[assignment]
-        self.dispatcher = Dispatcher(self)
+        self.dispatcher = source.dispatcher(self)
 
     def keep(self, name: str, work: Work) -> None:
         """Of the work in the background, the writing of events alone."""
@@ -141,7 +141,7 @@ class Worker(WorkerProcess):
     @property
     def tasks(self) -> "list[asyncio.Task[None]]":
         """The executions under way."""
-        return list(self.dispatcher._executing)
+        return list(self.dispatcher._under_way)
 
     async def settle(self) -> None:
         """Returns when every execution waits for its model, and all events are written."""
@@ -345,7 +345,8 @@ class World:
     async def _retire(self, step: Retire, _: RunModel) -> str:
         worker = self.workers[step.worker]
         async with asyncio.timeout(_PATIENCE):
-            await worker.dispatcher.finish()
+            await worker.drain()
+            await worker.dispatcher.join()
             await worker.close()
         self.workers[step.worker] = Worker(self.settings, self.celery)
         return "done"

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from app.models import Run
 from app.services.run_claims import Claim
-from workers.engine.leases import Lease
+from workers.engine.leases import RunLease
 from workers.engine.process import WorkerProcess
 from workers.engine.turn import Turn
 from workers.tools.toolbox import Toolbox
@@ -13,7 +13,7 @@ from workers.tools.toolbox import Toolbox
 class Attempt:
     """The run, this process's hold on it, its event log, and the turn that is being taken."""
 
-    def __init__(self, process: WorkerProcess, claim: Claim, lease: Lease) -> None:
+    def __init__(self, process: WorkerProcess, claim: Claim, lease: RunLease) -> None:
         self.process = process
         self.claim = claim
         #: The row as this attempt knows it.

@@ -14,7 +14,7 @@ from app.services import run_endings, run_leases
 from app.services.run_status import RunLost
 from app.signals import nudge_after_commit
 from workers.engine.attempt import Attempt
-from workers.engine.leases import Interrupted
+from workers.leasing.leases import Interrupted
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ async def end(attempt: Attempt, to: str, *, usage: Json | None = None, **details
 async def break_off(attempt: Attempt, to: str, message: str = "Sorry, something went wrong.") -> None:
     """Ends the run without a look at what it holds (app.services.run_endings)."""
     async with transaction(attempt.process.sessions) as session:
-        await run_endings.break_off(session, attempt.lease.run_id, attempt.lease.attempt, to, message=message)
+        await run_endings.break_off(session, attempt.lease.key, attempt.lease.attempt, to, message=message)
 
 
 async def _end_with_turn(attempt: Attempt, to: str, usage: Json | None, **details: Any) -> None:

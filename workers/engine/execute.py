@@ -31,9 +31,10 @@ from workers.engine.attempt import Attempt
 from workers.engine.drafts import call_delta
 from workers.engine.history import Past, ThreadMessage
 from workers.engine.hosted_calls import HostedCalls
-from workers.engine.leases import Interrupted, Lease
+from workers.engine.leases import RunLease, lease_on
 from workers.engine.process import WorkerProcess
 from workers.engine.turn import Turn, step_events
+from workers.leasing.leases import Interrupted
 from workers.tools.base import ToolContext
 
 log = structlog.get_logger()
@@ -44,7 +45,7 @@ _GIVEN_UP: Final = "The run was given up: its worker was lost each time at the s
 async def execute(process: WorkerProcess, claim: Claim) -> None:
     """Executes a run that has been claimed, until it ends or pauses."""
     run = claim.run
-    with process.leases.holding(run) as lease:
+    with process.leases.holding(lease_on(run)) as lease:
         execution = Execution(process, claim, lease)
         if claim.taken_over:
             log.info("run_taken_over", run_id=run.id, attempt=run.attempt)
@@ -54,7 +55,7 @@ async def execute(process: WorkerProcess, claim: Claim) -> None:
 class Execution:
     """One attempt at a run, in the hands of this process."""
 
-    def __init__(self, process: WorkerProcess, claim: Claim, lease: Lease) -> None:
+    def __init__(self, process: WorkerProcess, claim: Claim, lease: RunLease) -> None:
         self._attempt = Attempt(process, claim, lease)
         self._process = process
         #: What code has written for earlier runs, by its path; None before it has been looked for.

@@ -7,7 +7,7 @@ from celery import Celery
 from app.settings import Settings
 from workers.engine.event_writer import EventWriter
 from workers.engine.images import ImageUrls
-from workers.engine.leases import Leases
+from workers.engine.leases import RunLeases
 from workers.process import Process
 from workers.sandbox import SandboxClient
 
@@ -20,18 +20,12 @@ class WorkerProcess(Process):
 
     def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
         super().__init__(settings, celery, queue_name)
-        self.leases = Leases(self.sessions, self.redis, settings.run_lease_seconds)
+        self.leases = RunLeases(self.sessions, self.redis, settings.run_lease_seconds)
+        self.hold(self.leases)
         self.events = EventWriter(self.event_log, lambda: self.leases.count)
         self.sandbox = _sandbox(settings)
         self.images = ImageUrls()
-        self.keep("renewal of leases", self.leases.renew_for_ever)
-        self.keep("cancels", self.leases.listen_for_ever)
         self.keep("event writer", self.events.write_for_ever)
-
-    async def drain(self) -> None:
-        """Hands every run back to be resumed by another worker, and takes no more."""
-        await self.retire()
-        await self.leases.stop()
 
     async def close(self) -> None:
         """Ends the work in the background and gives everything back."""

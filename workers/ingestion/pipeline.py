@@ -33,10 +33,11 @@ from app.storage import BytesMissing
 from workers.ingestion.chunking import Piece, chunk
 from workers.ingestion.control import parse_with_control
 from workers.ingestion.kinds import kind_of
-from workers.ingestion.lease import Lease, Stopping
+from workers.ingestion.leases import FileLease, lease_on
 from workers.ingestion.parsed import ParsedFile, Unparsable
 from workers.ingestion.parsing import ParserLost
 from workers.ingestion.process import IngestionProcess
+from workers.leasing.leases import Interrupted
 
 log = structlog.get_logger()
 
@@ -49,12 +50,12 @@ _LONGER: Final = 4.0
 _LONGEST_PAUSE: Final = 300.0
 
 
-async def ingest(process: IngestionProcess, lease: Lease) -> None:
+async def ingest(process: IngestionProcess, claim: Claim) -> None:
     """Ingests a file that has been claimed, until it is completed or failed, or no longer ours. Never raises."""
-    claim = lease.claim
     structlog.contextvars.bind_contextvars(file_id=claim.file_id, vector_store_id=claim.vector_store_id)
     try:
-        await _to_its_end(process, lease)
+        with process.leases.holding(lease_on(claim)) as lease:
+            await _to_its_end(process, lease, claim)
     except FileLost:
         log.info("file_lost")
     except DATABASE_AWAY as error:
@@ -64,12 +65,13 @@ async def ingest(process: IngestionProcess, lease: Lease) -> None:
         structlog.contextvars.unbind_contextvars("file_id", "vector_store_id")
 
 
-async def _to_its_end(process: IngestionProcess, lease: Lease) -> None:
-    ingestion = Ingestion(process, lease.claim)
+async def _to_its_end(process: IngestionProcess, lease: FileLease, claim: Claim) -> None:
+    ingestion = Ingestion(process, claim)
     try:
-        await lease.hold(ingestion.run())
-    except Stopping:
-        await ingestion.hand_back()
+        async with lease.interruptible():
+            await ingestion.run()
+    except Interrupted as interruption:
+        await ingestion.interrupt(interruption)
     except Unparsable as fault:
         await ingestion.fail(fault.code, fault.message)
     except BackendFailure as failure:
@@ -224,8 +226,10 @@ class Ingestion:
                 self._model_ids[dimensions] = model.id
         return self._model_ids[dimensions]
 
-    async def hand_back(self) -> None:
-        """Gives the file up for another worker to go on with, at once. Raises FileLost."""
+    async def interrupt(self, interruption: Interrupted) -> None:
+        """Gives the file up for another worker to go on with, at once, if this process is to stop. Raises FileLost."""
+        if interruption.reason != "stopping":
+            raise FileLost
         async with transaction(self._process.sessions) as session:
             await ingestion_claims.hand_back(session, self._claim)
 

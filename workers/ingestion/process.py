@@ -7,7 +7,9 @@ from celery import Celery
 
 from app.confinement.doors import Layers
 from app.settings import Settings
+from workers.ingestion.leases import FileLeaseStore
 from workers.ingestion.parsing import Parser, ParserLost
+from workers.leasing.leases import Leases
 from workers.process import Process
 
 log = structlog.get_logger()
@@ -18,6 +20,8 @@ class IngestionProcess(Process):
 
     def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
         super().__init__(settings, celery, queue_name)
+        self.leases = Leases(self.sessions, self.redis, FileLeaseStore(), settings.ingestion_lease_seconds)
+        self.hold(self.leases)
         self.parser = Parser(settings)
 
     async def say_what_confines(self) -> None:
