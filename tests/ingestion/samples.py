@@ -241,22 +241,24 @@ def doc(text: str, *, notes: str = "", comments: str = "", wide: bool = False) -
     return compound_file({"1Table": b"\x02" + struct.pack("<I", len(piece)) + piece, "WordDocument": bytes(word)})
 
 
-def xls(cells: Sequence[Sequence[str]]) -> bytes:
-    """A workbook as Excel 97 wrote them, with one sheet of Latin-1 texts."""
+def xls(cells: Sequence[Sequence[str]], more: bytes = b"") -> bytes:
+    """A workbook as Excel 97 wrote them, with one sheet of Latin-1 texts; `more` are records that are of no sheet."""
     labels = b"".join(
-        _record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
+        xls_record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
         for row, texts in enumerate(cells)
         for column, text in enumerate(texts)
     )
-    end = _record(0x000A, b"")
-    sheet = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0)) + labels + end
-    start = _record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
+    end = xls_record(0x000A, b"")
+    sheet = xls_record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0)) + labels + end
+    start = xls_record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
     name = struct.pack("<BBBB", 0, 0, 5, 0) + b"Sheet"
-    offset = len(start) + 4 + 4 + len(name) + len(end)
-    return compound_file({"Workbook": start + _record(0x0085, struct.pack("<I", offset) + name) + end + sheet})
+    offset = len(start) + 4 + 4 + len(name) + len(more) + len(end)
+    return compound_file(
+        {"Workbook": start + xls_record(0x0085, struct.pack("<I", offset) + name) + more + end + sheet}
+    )
 
 
-def _record(number: int, body: bytes) -> bytes:
+def xls_record(number: int, body: bytes) -> bytes:
     return struct.pack("<HH", number, len(body)) + body
 
 

@@ -214,7 +214,7 @@ async def test_control_characters_are_left_out(tmp_path: Path) -> None:
         ("a.pdf", samples.pdf(["x"], password=True), "invalid_file", "protected by a password"),
         ("a.docx", samples.compound_file({"EncryptedPackage": b"x" * 5000}), "invalid_file", "protected by a password"),
         ("a.odt", samples.odt(["x"], encrypted=True), "invalid_file", "protected by a password"),
-        ("a.docx", samples.doc("x"), "invalid_file", "it looks like an older Office document"),
+        ("a.docx", samples.doc("x"), "invalid_file", "it looks like a Word document (.doc)"),
         ("a.pdf", samples.pdf(["x"])[:200], "invalid_file", "The file is damaged"),
         ("a.docx", samples.docx(["x"])[:-30], "invalid_file", "The file is damaged"),
         ("a.pdf", samples.PNG, "invalid_file", "it looks like a PNG image"),

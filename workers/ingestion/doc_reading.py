@@ -1,13 +1,11 @@
-"""From a Word document of the years before 2007 to its text ([MS-DOC]; the file system in it by xlrd)."""
+"""From a Word document of the years before 2007 to its text ([MS-DOC])."""
 
-import io
 import re
 import struct
 from typing import Final
 
-from xlrd.compdoc import CompDoc, CompDocError
-
 from workers.ingestion import signatures, text_decoding
+from workers.ingestion.compound_files import CompoundFile
 from workers.ingestion.parsed import ParsedFile
 
 _WORD_6: Final = 0xA5DC
@@ -41,26 +39,16 @@ _SHOWN: Final = str.maketrans(
 
 def read(data: bytes) -> ParsedFile:
     """The text of the document. Raises Unparsable where it is protected, and what broken structures raise."""
-    try:
-        files = CompDoc(data, logfile=io.StringIO())
-    except CompDocError as error:
-        raise signatures.damaged("doc") from error
-    word = _stream(files, "WordDocument")
+    files = CompoundFile(data)
+    word = files.read("WordDocument")
     ident, version, flags = *struct.unpack_from("<HH", word), struct.unpack_from("<H", word, 10)[0]
     if flags & _ENCRYPTED:
         raise signatures.protected()
     if ident == _WORD_6 or version < _FIRST_OF_WORD_97:
         first, length = struct.unpack_from("<I", word, 0x18)[0], struct.unpack_from("<I", word, 0x34)[0]
         return ParsedFile(_shown(word[first : first + length].decode("cp1252", "replace")))
-    text = _text(word, _stream(files, "1Table" if flags & _TABLE_1 else "0Table"))
+    text = _text(word, files.read("1Table" if flags & _TABLE_1 else "0Table"))
     return ParsedFile(text_decoding.tidy("\n\n".join(filter(None, _parts(word, text)))))
-
-
-def _stream(files: CompDoc, name: str) -> bytes:
-    found = files.get_named_stream(name)
-    if found is None:
-        raise KeyError(name)
-    return bytes(found)
 
 
 def _text(word: bytes, table: bytes) -> str:

@@ -20,9 +20,6 @@ _MAX_PART_BYTES: Final = 100 * 2**20  # of markup; the parser takes no more eith
 
 _MARKUP: Final = (".xml", ".rels", ".html", ".xhtml", ".htm")
 
-#: Where an encrypted document newer than Office 2003 is kept, in a compound file; names there are UTF-16.
-_ENCRYPTED_PACKAGE: Final = "EncryptedPackage".encode("utf-16-le")
-
 
 def check(data: bytes, kind: str) -> None:
     """Raises Unparsable where an archive of the kind is damaged, encrypted, or too large to be unpacked."""
@@ -34,11 +31,6 @@ def check(data: bytes, kind: str) -> None:
         raise signatures.damaged(kind) from error
     if encrypted:
         raise signatures.protected()
-
-
-def is_encrypted(data: bytes) -> bool:
-    """Whether a compound file is an encrypted document of the newer formats."""
-    return data.startswith(signatures.COMPOUND_FILE) and _ENCRYPTED_PACKAGE in data
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from app import tokens
-from workers.ingestion import office_archives, readers, signatures, text_decoding
+from workers.ingestion import foreign_formats, office_archives, readers, signatures, text_decoding
 from workers.ingestion.kinds import TEXT, UNKNOWN
 from workers.ingestion.parsed import MAX_ENCODED_BYTES, MAX_TEXT_BYTES, ParsedFile, Unparsable, too_long
 
@@ -33,11 +33,14 @@ def _actual(data: bytes, kind: str) -> str:
     """The kind whose reader is to read a file of this name. Raises Unparsable where the file is none such."""
     if kind == TEXT:
         return TEXT
-    if kind == UNKNOWN:
-        return signatures.format_of(data) or UNKNOWN
-    if office_archives.is_encrypted(data):
+    if signatures.is_encrypted(data):
         raise signatures.protected()
-    found = signatures.disguised_format_of(data)
+    found = signatures.format_of(data) if kind == UNKNOWN else signatures.disguised_format_of(data)
+    foreign = None if found else signatures.foreign_format_of(data)
+    if foreign:
+        raise foreign_formats.refused(foreign)
+    if kind == UNKNOWN:
+        return found or UNKNOWN
     if kind == "html":
         return found if found == "mhtml" else kind
     if found == kind or (found is not None and (kind in _TAKE_ALL or (kind in _ZIPPED and found in _MARKUP))):

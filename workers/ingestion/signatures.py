@@ -4,8 +4,12 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from workers.ingestion import compound_files, foreign_formats
+from workers.ingestion.compound_files import SIGNATURE as COMPOUND_FILE
 from workers.ingestion.parsed import Unparsable
 
 # Formats that parsers are chosen by, and their names in sentences.
@@ -24,9 +28,6 @@ NAMES: Final = {
     "xml_sheets": "an Excel workbook (XML of 2003)",
     "xml_words": "a Word document (XML of 2003)",
 }
-
-#: An older Office document, which keeps what it has in a file system of its own; also an encrypted newer one.
-COMPOUND_FILE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _BINARY: Final = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -78,11 +79,11 @@ _MHTML: Final = re.compile(
     rb"(?:[A-Za-z-]+:.*\r?\n(?:[ \t].*\r?\n)*)*?Content-Type:\s*(?:multipart/related|text/html)", re.I
 )
 
-#: The streams that tell what an older Office document is; their names are in UTF-16.
-_STREAMS: Final = tuple(
-    (kind, b"\0".join(bytes([letter]) for letter in name) + b"\0\0\0")
-    for kind, name in (("doc", b"WordDocument"), ("xls", b"Workbook"), ("xls", b"Book"))
-)
+#: The streams that tell what an older Office document is, in lower case.
+_STREAMS: Final = {"worddocument": "doc", "workbook": "xls", "book": "xls"}
+
+#: Where an encrypted document newer than Office 2003 is kept, and where one is of which a server holds the key.
+_ENCRYPTED: Final = frozenset({"encryptedpackage", "\tdrmcontent"})
 
 #: The first record of a workbook of Excel 2 to 4, which is in no compound file.
 _OLD_SHEETS: Final = (b"\x09\0\x04\0", b"\x09\x02\x06\0", b"\x09\x04\x06\0", b"\x09\x08\x08\0", b"\x09\x08\x10\0")
@@ -101,8 +102,10 @@ _MIMETYPES: Final = {
 def looks_like(data: bytes) -> str | None:
     """What the content is, in words for a sentence ("a PNG image"); None where it may be text."""
     known = NAMES.get(format_of(data) or "")
-    if known and not data.startswith(COMPOUND_FILE):
+    if known:
         return known
+    if foreign := foreign_format_of(data):
+        return foreign_formats.name_of(foreign)
     if data[4:8] == b"ftyp":
         return "a video"
     found = next((name for prefix, name in _BINARY if data.startswith(prefix)), None)
@@ -146,10 +149,30 @@ def format_of(data: bytes) -> str | None:
     if data.startswith(b"PK\x03\x04"):
         return _format_of_archive(data)
     if data.startswith(COMPOUND_FILE):
-        return next((kind for kind, name in _STREAMS if name in data), None)
+        names = compound_files.names_in(data)
+        # The file of another program may have such a stream, too.
+        return None if names & foreign_formats.STREAMS.keys() else _first(_STREAMS, names)
     if data.startswith(_OLD_SHEETS):
         return "xls"
     return "html" if _HTML.match(_head(data)) else None
+
+
+def foreign_format_of(data: bytes) -> str | None:
+    """The format of a document that is known and not read, of `foreign_formats`."""
+    if data.startswith(COMPOUND_FILE):
+        return _first(foreign_formats.STREAMS, compound_files.names_in(data))
+    if data.startswith(b"PK\x03\x04"):
+        names, mimetype = _parts(data)
+        found = next(
+            (kind for part, kind in foreign_formats.PARTS if any(name.startswith(part) for name in names)), None
+        )
+        return foreign_formats.MIMETYPES.get(mimetype) or found
+    return next((kind for prefix, kind in foreign_formats.BEGINNINGS if data.startswith(prefix)), None)
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Whether a compound file is an encrypted document of the newer formats, or one of which a server has the key."""
+    return data.startswith(COMPOUND_FILE) and not _ENCRYPTED.isdisjoint(compound_files.names_in(data))
 
 
 def disguised_format_of(data: bytes) -> str | None:
@@ -175,11 +198,26 @@ def _head(data: bytes) -> bytes:
 
 
 def _format_of_archive(data: bytes) -> str | None:
+    names, mimetype = _parts(data)
+    if mimetype:
+        return _MIMETYPES.get(mimetype)
+    if foreign_format_of(data):
+        return None
+    return next((kind for kind, folder in _OFFICE_FOLDERS if any(name.startswith(folder) for name in names)), None)
+
+
+def _parts(data: bytes) -> tuple[list[str], bytes]:
+    """The names of an archive's parts, and the type that it says it has; nothing where it is broken."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
-            if "mimetype" in names and archive.getinfo("mimetype").file_size < 256:
-                return _MIMETYPES.get(archive.read("mimetype").strip())
+            says = "mimetype" in names and archive.getinfo("mimetype").file_size < 256
+            return [name.replace("\\", "/").lstrip("/") for name in names], (
+                archive.read("mimetype").strip() if says else b""
+            )
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
-        return None
-    return next((kind for kind, folder in _OFFICE_FOLDERS if any(name.startswith(folder) for name in names)), None)
+        return [], b""
+
+
+def _first(known: Mapping[str, str], names: AbstractSet[str]) -> str | None:
+    return next((kind for name, kind in known.items() if name in names), None)
