@@ -107,6 +107,44 @@ async def test_older_word_documents(tmp_path: Path, wide: bool) -> None:
     )
 
 
+async def test_characters_of_two_units_do_not_shift_what_follows(tmp_path: Path) -> None:
+    data = samples.doc("\N{OWL}\N{OWL}s hunt.\r", notes="\x02Seen in 1999.\r", wide=True)
+    assert (await read(tmp_path, "a.doc", data)).text == "\N{OWL}\N{OWL}s hunt.\n\nSeen in 1999."
+
+
+RUSSIAN = "Сипуха охотится ночью и слышит мышей.\r"
+JAPANESE = "メンフクロウは夜に狩りをし、ネズミの音を聞く。\r"
+FRENCH = "L’été, la société française était là.\r"
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize(
+    ("text", "encoding", "mac"),
+    [
+        ("Barn owls hunt at night.\r", "cp1252", False),
+        (FRENCH, "cp1252", False),
+        (FRENCH, "mac_roman", True),
+        (RUSSIAN, "cp1251", False),
+        (JAPANESE, "cp932", False),
+        (JAPANESE, "utf-16-le", False),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.\r", "cp1250", False),
+    ],
+)
+async def test_documents_of_word_6_and_95(tmp_path: Path, text: str, encoding: str, mac: bool, pieces: bool) -> None:
+    data = samples.doc_of_word_6(
+        text, notes=f"\x02{text}", comments="\x05No?\r", encoding=encoding, mac=mac, pieces=pieces
+    )
+    shown = text.strip()
+    assert (await read(tmp_path, "a.doc", data)).text == f"{shown}\n\n{shown}\n\n[Comment: No?]"
+
+
+async def test_a_document_of_word_6_whose_text_is_cut_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(samples.doc_of_word_6("Barn owls.\r"))
+    place = data.index(b"\xdc\xa5") + 0x34
+    data[place : place + 4] = b"\xff\xff\0\0"
+    assert "damaged" in (await refusal(tmp_path, "a.doc", bytes(data))).message
+
+
 async def test_an_older_word_document_that_is_protected(tmp_path: Path) -> None:
     data = samples.doc("x" * 100)
     place = data.index(b"\xec\xa5\xc1\x00") + 10

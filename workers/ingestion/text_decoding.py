@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from workers.ingestion import signatures, text_guessing
@@ -59,6 +60,7 @@ _MANY_LINE_ENDS: Final = re.compile("\n{3,}")
 
 # Neither Postgres nor a reader can use these. Tabs, line ends, form feeds and NEL are space.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f]")
 # A text has hardly any of these. ESC colours the lines of logs.
 _SUSPECT: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -89,6 +91,13 @@ def clean(text: str) -> str:
         text = _PAIR.sub(lambda match: match[1].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
         text = _SURROGATE.sub("\ufffd", text)
     return text
+
+
+def likeliest(data: bytes, among: Iterable[str]) -> str:
+    """Which of several encodings a text is in, by its lines; the first of them where nothing tells."""
+    encodings = list(among)
+    guess = text_guessing.best(_sample(_CONTROL_BYTES.sub(b"", data)), encodings)
+    return guess.encoding if guess is not None else encodings[0]
 
 
 def tidy(text: str) -> str:
