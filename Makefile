@@ -14,7 +14,7 @@ AUDIT_OF := $(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner o
 # As on a fresh machine, and nothing may be left.
 FRESH := $(BIN)/python -m tests.fresh
 
-.PHONY: help setup run demo test test-deployment compatibility sandbox-libraries faults fuzz fuzz-models lint format lock sbom audit bench clean
+.PHONY: help setup run demo check test test-deployment compatibility sandbox-libraries faults fuzz fuzz-models lint format lock sbom audit bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ lint: setup ## ruff, mypy, import-linter
 format: setup ## ruff, changing the files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+check: lint ## lint, types, and the quick tests that need no Postgres, Redis, browser or sandbox
+	$(BIN)/pytest --unit --quiet
 
 test: lint ## every test; with DOCKER=able also those on a Docker engine, where one can be run
 	scripts/install-test-tools browser $(if $(DOCKER),docker)

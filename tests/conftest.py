@@ -36,6 +36,11 @@ hypothesis.settings.load_profile("locum")
 #: Folders whose tests start stacks of their own.
 _HEAVY = ("faults", "embedded", "deployment", "sdk")
 
+#: Fixtures that are real parts, and what a module starts them with by itself.
+_REAL = frozenset({"stack", "locum", "engine", "browser", "run_stack", "run_locum"})
+#: Folders, besides the heavy ones, whose tests have other real parts.
+_BESIDE = ("sandbox", "storage")
+
 #: Sent by hand where the official client is not used.
 BETA = {"OpenAI-Beta": "assistants=v2"}
 
@@ -202,6 +207,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="no",
         help="the tests on a Docker engine: not at all, where one can be run, or failing where none can",
     )
+    parser.addoption(
+        "--unit", action="store_true", help="quick tests without any real part: no Postgres, Redis, browser, sandbox"
+    )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
@@ -215,6 +223,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Where several processes share them, what takes longest comes first, so that no process is left with it; one process
     by itself begins with what is quick.
     """
+    if config.getoption("--unit"):
+        config.hook.pytest_deselected(items=[item for item in items if not _is_unit(item)])
+        items[:] = filter(_is_unit, items)
     items.sort(key=_weight, reverse=hasattr(config, "workerinput"))
     if config.getoption("--docker") == "no":
         for item in items:
@@ -225,6 +236,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _weight(item: pytest.Item) -> int:
     """2 for tests on a Docker engine, 1 for those that start stacks of their own."""
     return 2 if _is_on_docker(item) else int(any(part in _HEAVY for part in item.path.parts))
+
+
+def _is_unit(item: pytest.Item) -> bool:
+    """Whether a test is quick and has no real part."""
+    if item.get_closest_marker("slow") or {*_HEAVY, *_BESIDE}.intersection(item.path.parts):
+        return False
+    return _REAL.isdisjoint([*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", None) or object)])
 
 
 def _is_on_docker(item: pytest.Item) -> bool:

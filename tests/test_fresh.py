@@ -10,6 +10,8 @@ import pytest
 
 from tests import fresh
 
+pytestmark = pytest.mark.slow
+
 _REPOSITORY = Path(__file__).parents[1]
 
 

@@ -62,6 +62,7 @@ def test_whatever_is_wanted_has_a_version() -> None:
     assert wanted <= {canonicalize_name(pin.name) for pin in read_pins(_SANDBOX)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [_IMAGE, _SANDBOX], ids=lambda file: file.name)
 def test_the_bill_of_materials_names_all(file: Path, tmp_path: Path) -> None:
     bill = tmp_path / "bill.cdx.json"
@@ -112,6 +113,7 @@ _ADVISORY = {
 }
 
 
+@pytest.mark.slow
 def test_a_known_vulnerability_is_found(advisories: str, tmp_path: Path) -> None:
     database = ["--vulnerability-service=osv", f"--osv-url={advisories}", f"--cache-dir={tmp_path}"]
     options = ["--disable-pip", "--require-hashes", "--progress-spinner=off", "--format=json"]

@@ -16,6 +16,8 @@ from app.settings import Settings
 from tests.backends.conftest import hear
 from tests.running import free_port, wait_for
 
+pytestmark = pytest.mark.slow
+
 WEATHER = {
     "type": "function",
     "function": {

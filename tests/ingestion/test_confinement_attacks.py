@@ -22,6 +22,8 @@ from tests.ingestion.attacks import ATTACKS, COMMAND, LIMITS
 from tests.running import wait_for
 from tests.sandbox.hosts import as_nobody
 
+pytestmark = pytest.mark.slow
+
 Found = Mapping[str, Mapping[str, str]]
 
 _PROGRAM = [sys.executable, "-m", "tests.ingestion.attacks"]

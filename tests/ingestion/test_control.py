@@ -93,6 +93,7 @@ def little_memory(left: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+@pytest.mark.slow
 async def test_a_machine_without_memory_is_not_the_file_s_fault(tmp_path: Path) -> None:
     rows = [[f"cell {row} {column}" for column in range(20)] for row in range(40_000)]
     path = tmp_path / "stored"
@@ -157,6 +158,7 @@ def test_the_control_names_what_cannot_be_read(unshared: list[str]) -> None:
     assert "pypdfium2_raw" in line
 
 
+@pytest.mark.slow
 def test_every_kind_is_read_where_nothing_is_written(unshared: list[str]) -> None:
     """As in the compose file's containers: all is read-only, and nothing below /tmp can be executed or loaded."""
     if Path(sys.prefix).is_relative_to("/tmp"):
@@ -167,6 +169,7 @@ def test_every_kind_is_read_where_nothing_is_written(unshared: list[str]) -> Non
     assert done.stdout == "namespaces: held, landlock: held, system calls: held, account: held\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["nobody", "root without rights"])
 def test_every_kind_is_read_whoever_the_worker_is(who: str) -> None:
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
@@ -177,6 +180,7 @@ def test_every_kind_is_read_whoever_the_worker_is(who: str) -> None:
     assert ("namespaces: held" in done.stdout) is (who == "nobody")
 
 
+@pytest.mark.slow
 async def test_a_large_file_is_read(tmp_path: Path) -> None:
     """Half a gigabyte, most of it not text."""
     path = tmp_path / "stored"

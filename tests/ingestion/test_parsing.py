@@ -248,6 +248,7 @@ async def test_a_bomb_is_refused_by_what_it_declares(tmp_path: Path) -> None:
     assert (refused.code, refused.message) == ("invalid_file", "The file is too large when it is unpacked.")
 
 
+@pytest.mark.slow
 async def test_a_bomb_that_lies_about_its_size_does_no_harm(tmp_path: Path) -> None:
     data = samples.docx(["A" * 150_000_000])
     true_size = next(size for size in range(150_000_000, 150_001_000) if struct.pack("<I", size) in data)
@@ -256,18 +257,21 @@ async def test_a_bomb_that_lies_about_its_size_does_no_harm(tmp_path: Path) -> N
     assert refused.code == "invalid_file"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [12_000_000, 25_000_000])  # beyond the tokens, and beyond the bytes
 async def test_more_text_than_is_taken(tmp_path: Path, size: int) -> None:
     refused = await refusal(tmp_path, "long.txt", b"a b" * size)
     assert (refused.code, "too much text" in refused.message) == ("invalid_file", True)
 
 
+@pytest.mark.slow
 async def test_memory_is_limited(tmp_path: Path) -> None:
     rows = [[f"cell {row} {column}" for column in range(20)] for row in range(40_000)]
     refused = await refusal(tmp_path, "a.xlsx", samples.xlsx(rows), parser_memory_bytes=2**27)
     assert (refused.code, refused.message) == ("invalid_file", "The file takes too much memory to be read.")
 
 
+@pytest.mark.slow
 async def test_time_is_limited(tmp_path: Path) -> None:
     """Of the processor: a machine that is busy is not the file's fault."""
     refused = await refusal(tmp_path, "a.pdf", samples.pdf(["x\n" * 60] * 20_000), parser_seconds=0.3)
