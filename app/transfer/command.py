@@ -134,10 +134,11 @@ def _told(report: Report) -> Iterator[str]:
     yield f"{'':<18} {'imported':>9} {'there already':>14}"
     for kind in KINDS:
         yield f"{kind.kind:<18} {report.imported.get(kind.kind, 0):>9} {report.there_already.get(kind.kind, 0):>14}"
-    for title, faults in (("Left out", report.left_out), ("To know", report.remarks)):
-        if faults:
+    foreign = [f"{number:,} x {what}" for what, number in sorted(report.foreign.items())]
+    for title, lines in (("Left out", _some(report.left_out)), ("To know", [*_some(report.remarks), *foreign])):
+        if lines:
             yield f"{title}:"
-            yield from (f"  {line}" for line in _some(faults))
+            yield from (f"  {line}" for line in lines)
 
 
 def _some(faults: list[Fault]) -> list[str]:

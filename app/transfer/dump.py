@@ -1,6 +1,7 @@
 """A dump: lines of JSON, an object of the API on each. It is read in full before anything is made of it."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -11,8 +12,10 @@ from typing import Any, Final, Self, TypeVar
 from pydantic import ValidationError
 
 from app.backends import lenient_json
+from app.db.base import Json
 from app.text import storable_value
-from app.transfer.objects import KINDS, MAX_LINES, NOT_KEPT, Saved
+from app.transfer.foreign import without_foreign
+from app.transfer.objects import KINDS, MAX_LINES, NOT_KEPT, Saved, SavedAssistant
 
 Item = TypeVar("Item")
 
@@ -67,6 +70,9 @@ class Dump:
         self._file = path.open("rb")
         # With no name it is a file that is gone with the connection.
         self._index = sqlite3.connect("", isolation_level=None)
+        #: What `read` has passed over (app.transfer.foreign): by assistant, and of how many other objects.
+        self.poorer: list[Fault] = []
+        self.foreign: Counter[str] = Counter()
         self._index.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {_TABLES}")
 
     def __enter__(self) -> Self:
@@ -94,13 +100,22 @@ class Dump:
             return
         if number >= MAX_LINES:
             raise BrokenLine(f"a dump has fewer than {MAX_LINES:,} lines")
-        saved = _parse(text)
-        if saved is None:
+        given = _object(text)
+        if given is None:
             return
+        kept, left_out = without_foreign(given)
+        if kept is None:
+            self.foreign.update(f"{given['object']}: left out, for {what}" for what in left_out)
+            return
+        saved = _saved(kept)
         row = (number, place, _RANKS[saved.kind], saved.id, saved.parent, saved.group)
         added = self._index.execute("INSERT OR IGNORE INTO line VALUES (?, ?, ?, ?, ?, ?, NULL)", row)
         if not added.rowcount:
             raise BrokenLine(f"{saved.kind} {saved.id} is there twice")
+        if left_out and isinstance(saved, SavedAssistant):
+            self.poorer.append(Fault(number, f"assistant {saved.id}: without {', '.join(left_out)}"))
+        else:
+            self.foreign.update(f"{saved.kind}: without {what}" for what in left_out)
 
     def _make_packs(self) -> None:
         """Numbers the packs: whole groups together, in the order of their first kinds and lines."""
@@ -147,7 +162,7 @@ class Dump:
         query = "SELECT number, place FROM line WHERE pack = ? AND rank = ? ORDER BY number"
         for number, place in self._index.execute(query, (pack, _RANKS[kind.kind])):
             self._file.seek(place)
-            yield Line(number, kind.model_validate(_read(self._file.readline())))
+            yield Line(number, kind.model_validate(without_foreign(_read(self._file.readline()))[0]))
 
 
 def _read(line: bytes) -> Any:
@@ -158,8 +173,8 @@ def _read(line: bytes) -> Any:
         raise BrokenLine(f"no JSON: {error}") from None
 
 
-def _parse(text: bytes) -> Saved | None:
-    """The object on a line; None for one that need not be kept. Raises BrokenLine."""
+def _object(text: bytes) -> Json | None:
+    """The object on a line, of a kind that is imported; None for one that need not be. Raises BrokenLine."""
     given = _read(text)
     if not isinstance(given, dict):
         raise BrokenLine("no JSON object")
@@ -168,6 +183,12 @@ def _parse(text: bytes) -> Saved | None:
         return None
     if not isinstance(kind, str) or kind not in _RANKS:
         raise BrokenLine(f"'object' is {_shown(kind)}; expected one of {', '.join(_RANKS)}")
+    return given
+
+
+def _saved(given: Json) -> Saved:
+    """An object of a kind that is imported, checked. Raises BrokenLine."""
+    kind = given["object"]
     try:
         return KINDS[_RANKS[kind]].model_validate(given)
     except ValidationError as error:

@@ -5,7 +5,7 @@ some of them: a file with its contents, a vector store with its files, a thread 
 is there already stays as it is, so an import can be run again, after an interruption or for nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -64,6 +64,8 @@ class Report:
     there_already: dict[str, int] = field(default_factory=dict)
     left_out: list[Fault] = field(default_factory=list)
     remarks: list[Fault] = field(default_factory=list)
+    #: What of the other objects was left out, as it has no place here, and of how many.
+    foreign: Mapping[str, int] = field(default_factory=dict)
 
     def count(self, kind: type[Saved], *, total: int, new: int) -> None:
         """Notes that of `total` objects of a kind `new` were not there before."""
@@ -88,7 +90,7 @@ class Importer:
         faults = list(islice(dump.read(), _MOST_FAULTS)) or await self._taken(dump)
         if faults:
             raise Refused(faults)
-        report = Report()
+        report = Report(remarks=list(dump.poorer), foreign=dump.foreign)
         await self._leave_out_orphans(dump, report)
         for pack in dump.packs():
             for line in dump.lines(pack, SavedFile):

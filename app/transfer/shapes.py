@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from app.schemas.common import Json
-from app.schemas.foreign_tools import FOREIGN_TOOLS
 from app.schemas.tools import FunctionDefinition, FunctionTool, stored_search, stored_tools
 
 
@@ -23,18 +22,7 @@ def _tool(given: Any) -> Json:
             return {"type": "file_search", "file_search": stored_search(given.get("file_search") or {})}
         case {"type": "function", "function": {"name": str(), **_rest} as function}:
             return _function_tool(function)
-    raise _not_served(given, "tool") or PydanticCustomError(
-        "no_tool", "Input should be a tool: code_interpreter, file_search or function"
-    )
-
-
-def _not_served(given: Any, what: str) -> PydanticCustomError | None:
-    """The error that names a tool of another service; None if it is none that is known."""
-    kind = given.get("type") if isinstance(given, dict) else None
-    if not isinstance(kind, str) or kind not in FOREIGN_TOOLS:
-        return None
-    message = "Input is a {what} of '{kind}' ({service}), which this server does not have: take it out of the dump"
-    return PydanticCustomError("not_served", message, {"what": what, "kind": kind, "service": FOREIGN_TOOLS[kind]})
+    raise PydanticCustomError("no_tool", "Input should be a tool: code_interpreter, file_search or function")
 
 
 def _function_tool(given: Json) -> Json:
@@ -59,7 +47,7 @@ def _part(given: Any) -> Json:
         case {"type": "text", "text": str(value)}:
             return _text(value)
         case {"type": "text", "text": {"value": str(value), **more}}:
-            return _text(value, _annotations(more))
+            return _text(value, _annotations(value, more))
         case {"type": "image_file", "image_file": {"file_id": str(), **_rest} as image}:
             return {"type": "image_file", "image_file": {"detail": "auto", **_known(image)}}
         case {"type": "image_url", "image_url": {"url": str(), **_rest} as image}:
@@ -73,8 +61,23 @@ def _known(given: Mapping[Any, Any]) -> Json:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _annotations(text: Mapping[Any, Any]) -> list[Json]:
-    return list(text.get("annotations") or [])
+def _annotations(value: str, text: Mapping[Any, Any]) -> list[Json]:
+    """The annotations of a text, each with its place: one that comes without is where its words first stand.
+
+    What has no place in the text is left out: Azure tells none of some.
+    """
+    placed = (_placed(value, given) for given in text.get("annotations") or [])
+    return [annotation for annotation in placed if annotation is not None]
+
+
+def _placed(value: str, given: Any) -> Json | None:
+    match given:
+        case {"type": str(), "start_index": int(), "end_index": int()}:
+            return dict(given)
+        case {"type": str(), "text": str(words)} if words and words in value:
+            start = value.index(words)
+            return {**given, "start_index": start, "end_index": start + len(words)}
+    return None
 
 
 def _text(value: str, annotations: list[Json] | None = None) -> Json:
@@ -108,7 +111,5 @@ def _call(given: Any) -> Json:
         case {"id": str(call_id), "type": "file_search", "file_search": {**search}}:
             whole = {**stored_search({}), "results": [], **_known(search)}
         case _:
-            raise _not_served(given, "call") or PydanticCustomError(
-                "no_call", "Input should be a call of function, code_interpreter or file_search"
-            )
+            raise PydanticCustomError("no_call", "Input should be a call of function, code_interpreter or file_search")
     return {"id": call_id, "type": given["type"], given["type"]: whole}

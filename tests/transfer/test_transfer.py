@@ -2,8 +2,6 @@
 here."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -200,34 +198,6 @@ def test_a_dump_with_faults_is_not_imported_at_all(
         assert line.startswith(begin)
     with pytest.raises(NotFoundError):
         client.beta.threads.retrieve(shop.thread)
-
-
-def test_tools_that_only_azure_has_are_named(
-    locum: Locum, owner: tuple[str, OpenAI], model: str, tmp_path: Path
-) -> None:
-    project, client = owner
-    shop = Shop(model)
-    agent = {"object": "assistant", "id": shop.assistant, "created_at": 1, "model": model}
-    tools = [{"type": "bing_grounding", "bing_grounding": {}}, {"type": "code_interpreter"}]
-    call = {"id": "call_1", "type": "azure_ai_search", "azure_ai_search": {}}
-    step = {
-        **next(item for item in shop.objects() if item["object"] == "thread.run.step"),
-        "step_details": {"type": "tool_calls", "tool_calls": [call]},
-    }
-    path = write(tmp_path / "saved.jsonl", [{**agent, "tools": tools}, step])
-    done = transfer(locum, "import", str(path), "--project", project)
-    assert done.returncode == 1
-    assert "line 1: assistant: tools: Input is a tool of 'bing_grounding' (Grounding with Bing Search)" in done.stderr
-    assert (
-        "line 2: thread.run.step: step_details: Input is a call of 'azure_ai_search' (Azure AI Search)" in done.stderr
-    )
-    if shutil.which("jq") is None:
-        pytest.skip("jq is not installed")
-    (recipe,) = re.findall(r"^```sh\n(jq .*?)^```$", (ROOT / "docs" / "migrating.md").read_text(), re.M | re.S)
-    subprocess.run(["sh", "-c", recipe], cwd=tmp_path, check=True)
-    done = transfer(locum, "import", str(tmp_path / "served.jsonl"), "--project", project)
-    assert done.returncode == 0, done.stderr
-    assert [tool.type for tool in client.beta.assistants.retrieve(shop.assistant).tools] == ["code_interpreter"]
 
 
 def test_text_that_cannot_be_stored_is_mended(locum: Locum, owner: tuple[str, OpenAI], tmp_path: Path) -> None:

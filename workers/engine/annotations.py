@@ -12,6 +12,8 @@ from workers.tools.material import Material
 
 _OF_CITATIONS: Final = OPENING
 _OF_LINKS: Final = "sS/"
+#: Of files, and of web pages, which conversations that were imported have.
+_CITATIONS: Final = frozenset(("file_citation", "url_citation"))
 
 
 class AnnotationScanner:
@@ -78,7 +80,7 @@ def without_markers(part: Json) -> str:
     spans = sorted(
         (annotation["start_index"], annotation["end_index"])
         for annotation in part["annotations"]
-        if annotation["type"] == "file_citation"
+        if annotation["type"] in _CITATIONS
     )
     kept, position = [], 0
     for start, end in spans:
