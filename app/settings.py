@@ -88,7 +88,7 @@ class SandboxSettings(BaseSettings):
     sandbox_docker_host: str = Field("unix:///var/run/docker.sock", description="the engine of the launcher docker")
     sandbox_image: str = Field("locum-sandbox", description="of the launcher docker")
     sandbox_runtime: str | None = Field(None, description="of the launcher docker: runsc for gVisor")
-    sandbox_warm: int = Field(1, ge=0, description="kernels kept ready for new sessions")
+    sandbox_warm: int = Field(3, ge=0, description="kernels kept ready; more while more are asked for; 0: none")
     sandbox_max_sessions: int = Field(32, ge=1, description="beyond them the longest idle one ends")
     sandbox_idle_seconds: float = Field(3600, gt=0, description="after which a session ends")
     sandbox_execution_seconds: float = Field(120, gt=0, description="of one execution; then it is interrupted")

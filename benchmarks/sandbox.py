@@ -1,8 +1,8 @@
 """What the sandbox adds to a kernel: `python -m benchmarks.sandbox`.
 
 A host with the launcher bubblewrap and its client, as workers have it, on this machine. A bare ipykernel runs the same
-code in the same run. Prints the time to the first output, how long new sessions take with and without a kernel kept
-warm, what sessions at once take in time and memory, and the rates of files.
+code in the same run. Prints how long a burst of new sessions takes and another right behind it, a new session with and
+without a kernel kept warm, the time to the first output, memory, and the rates of files.
 """
 
 import asyncio
@@ -90,22 +90,33 @@ async def openings(client: SandboxClient, host: Host, *, warm: int) -> None:
     )
 
 
-async def at_once(client: SandboxClient, host: Host) -> None:
-    """Sessions that are opened in one moment, and compute in one moment."""
+async def bursts(host: Host, client: SandboxClient) -> None:
+    """Sessions that are opened in one moment, twice, the second time right behind the first."""
+    for which in ("first", "second, right behind it"):
+        begun = time.perf_counter()
+        names = (f"burst_{which[:5]}_{number}" for number in range(AT_ONCE))
+        sessions = await asyncio.gather(*(client.open(name) for name in names))
+        opened = time.perf_counter() - begun
+        await asyncio.gather(*(first_output(session, bare_kernel.CODE) for session in sessions))
+        answered = time.perf_counter() - begun
+        print(
+            f"{AT_ONCE} sessions at once, {which}: all are open after {opened:.2f} s, have answered after"
+            f" {answered:.2f} s; processor time of the host and its kernels until then {_processor(host):.1f} s"
+        )
+        await asyncio.gather(*(session.close() for session in sessions))
+
+
+async def at_work(client: SandboxClient, host: Host) -> None:
+    """Sessions that compute in one moment."""
     before = _memory(host)
-    begun = time.perf_counter()
-    sessions = await asyncio.gather(*(client.open(f"at_once_{number}") for number in range(AT_ONCE)))
+    sessions = await asyncio.gather(*(client.open(f"at_work_{number}") for number in range(AT_ONCE)))
     await asyncio.gather(*(first_output(session, bare_kernel.CODE) for session in sessions))
-    up = time.perf_counter() - begun
     idle = _memory(host)
     begun = time.perf_counter()
     await asyncio.gather(*(first_output(session, WORK) for session in sessions))
     worked = time.perf_counter() - begun
     busy = _memory(host)
-    print(
-        f"{AT_ONCE} sessions at once: all have answered after {up:.1f} s, pandas imported and used in all of them after"
-        f" {worked:.1f} s more"
-    )
+    print(f"pandas imported and used in {AT_ONCE} sessions at once: after {worked:.1f} s")
     for what, memory in (("idle", idle), ("with pandas", busy)):
         print(f"  memory of a session, {what}: {(memory - before) / AT_ONCE / MEBIBYTE:.0f} MB")
     await asyncio.gather(*(session.close() for session in sessions))
@@ -142,27 +153,50 @@ def _memory(host: Host) -> int:
     return total
 
 
-async def _with_client(host: Host, *, warm: int) -> None:
-    client = SandboxClient(host.url, host.token)
-    try:
-        await openings(client, host, warm=warm)
-        if warm:
-            await warm_session(client)
-            await at_once(client, host)
-            await files(client)
-    finally:
-        await client.close()
+def _processor(host: Host) -> float:
+    """Seconds of the host, of what runs in it, and of what has ended in it."""
+    process = psutil.Process(host.process.pid)
+    times = process.cpu_times()
+    total = sum((times.user, times.system, times.children_user, times.children_system))
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += sum(child.cpu_times()[:2])
+    return total
+
+
+@contextlib.asynccontextmanager
+async def _host(**settings: Any) -> AsyncIterator[tuple[Host, SandboxClient]]:
+    """A host of its own, and its client."""
+    with tempfile.TemporaryDirectory(prefix="locum-bench-") as name:
+        folder = Path(name)
+        await asyncio.to_thread(folder.chmod, 0o755)
+        with run_host(folder, **SETTINGS, **settings) as host:
+            client = SandboxClient(host.url, host.token)
+            try:
+                yield host, client
+            finally:
+                await client.close()
+
+
+async def measure() -> None:
+    """Starts hosts, measures, stops them."""
+    async with _host() as (host, client):
+        warm = SandboxSettings.model_fields["sandbox_warm"].default
+        await asyncio.to_thread(wait_for, lambda: host.stats()["warm"] == warm, "the warm kernels", 30)
+        await bursts(host, client)
+    async with _host(warm=0) as (host, client):
+        await openings(client, host, warm=0)
+        await at_work(client, host)
+    async with _host(warm=1) as (host, client):
+        await openings(client, host, warm=1)
+        await warm_session(client)
+        await files(client)
 
 
 def main() -> None:
-    """Starts hosts, measures, stops them."""
+    """Measures, and prints."""
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    for warm in (0, 1):
-        with tempfile.TemporaryDirectory(prefix="locum-bench-") as name:
-            folder = Path(name)
-            folder.chmod(0o755)
-            with run_host(folder, warm=warm, **SETTINGS) as host:
-                asyncio.run(_with_client(host, warm=warm))
+    asyncio.run(measure())
 
 
 if __name__ == "__main__":

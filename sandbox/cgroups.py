@@ -149,6 +149,16 @@ class Cgroups:
                 yield from (("cpu.cfs_period_us", str(_PERIOD)), ("cpu.cfs_quota_us", quota))
 
 
+def own_folders(controller: str) -> Iterator[Path]:
+    """Where the limits of the controller on this process may be: its own group, and all those above, as far as seen."""
+    own = _own(Path("/proc/self/cgroup").read_text())
+    for mount in _mounts(Path("/proc/self/mountinfo").read_text()):
+        name = "" if mount.controllers is None else controller
+        if name in own and (mount.controllers is None or controller in mount.controllers):
+            folder = mount.folder(own[name])
+            yield from (above for above in (folder, *folder.parents) if above.is_relative_to(mount.point))
+
+
 @dataclass(frozen=True)
 class _Mount:
     """A hierarchy: where it is mounted, what part of it, and its controllers; version 2 has `None`."""

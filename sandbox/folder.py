@@ -10,11 +10,14 @@ a link in them.
 """
 
 import asyncio
+import functools
+import marshal
 import os
 import secrets
-import shutil
+import sys
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -28,9 +31,30 @@ HOME: Final = "/home/sandbox"
 ENVIRONMENT: Final = "/opt/locum-sandbox"
 
 CONNECTION: Final = "connection.json"
-CHANNELS: Final = ("shell", "iopub", "stdin", "control", "hb")
+CHANNELS: Final = ("shell", "iopub", "stdin", "control")
 
 _INSIDE: Final = Path(__file__).parent / "inside"
+#: Of a compiled file (PEP 552): it belongs to its source whatever that says.
+_UNCHECKED: Final = 1
+
+
+class _Script(NamedTuple):
+    source: bytes
+    compiled: bytes
+    """For the Python that the host runs on; another one takes no notice of it."""
+
+
+@functools.cache
+def _scripts() -> dict[str, _Script]:
+    """What runs inside, by name."""
+    return {path.stem: _script(path) for path in _INSIDE.glob("*.py")}
+
+
+def _script(path: Path) -> _Script:
+    source = path.read_bytes()
+    code = compile(source, f"{SYSTEM}/{path.name}", "exec", dont_inherit=True)
+    head = MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(source)
+    return _Script(source, head + marshal.dumps(code))
 
 
 class SessionFolder:
@@ -82,8 +106,12 @@ class SessionFolder:
         self._write(self.sockets / CONNECTION, orjson.dumps(self._connection()))
         self.hand_over(self.sockets / CONNECTION)
         self.hand_over(self.sockets)
-        for script in _INSIDE.glob("*.py"):
-            shutil.copyfile(script, self.system / script.name)
+        cache = self.system / "__pycache__"
+        cache.mkdir(exist_ok=True)
+        cache.chmod(0o755)
+        for name, script in _scripts().items():
+            self._write(self.system / f"{name}.py", script.source)
+            self._write(cache / f"{name}.{sys.implementation.cache_tag}.pyc", script.compiled)
         self._write(self.system / "start.json", orjson.dumps(start))
         self._write(self.system / "passwd", self._account("/bin/bash").encode())
         self._write(self.system / "group", f"root:x:0:\nsandbox:x:{self.uid}:\n".encode())

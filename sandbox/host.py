@@ -64,7 +64,7 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
     launcher = create_launcher(settings)
     async with folder.held(), _closing(launcher):
         with zmq.asyncio.Context() as context:
-            kernels = settings.sandbox_max_sessions + settings.sandbox_warm
+            kernels = settings.sandbox_max_sessions + max(settings.sandbox_warm, settings.sandbox_max_sessions)
             context.set(zmq.MAX_SOCKETS, max(1023, 2 * kernels * _SOCKETS_OF_A_KERNEL))
             await launcher.prepare()
             _log.info("sandbox ready", launcher=launcher.name, **{f"held_{k}": v for k, v in launcher.held().items()})
@@ -74,7 +74,7 @@ async def run_host(settings: SandboxSettings) -> AsyncIterator[Host]:
             watch = Watch(sessions, folder, limits, is_limited=launcher.is_limited)
             supervisor = Supervisor()
             supervisor.keep("watch", watch.keep)
-            supervisor.keep("warm kernels", sessions.warm.fill)
+            supervisor.keep("warm kernels", sessions.warm.keep)
             supervisor.keep("end of idle sessions", sessions.end_idle)
             try:
                 yield Host(settings, launcher, sessions, supervisor, watch)

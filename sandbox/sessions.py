@@ -31,7 +31,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._opening: dict[str, asyncio.Task[Session]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self.warm = WarmKernels(workshop, folder.sessions, settings.sandbox_warm)
+        self.warm = WarmKernels(workshop, folder.sessions, settings.sandbox_warm, settings.sandbox_max_sessions)
 
     def __len__(self) -> int:
         return len(self._sessions)

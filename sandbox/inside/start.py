@@ -7,6 +7,7 @@ It runs on the sandbox's own Python, with the standard library alone.
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -21,7 +22,7 @@ from typing import Any
 import seccomp
 
 _HERE = Path(__file__).parent
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _CAPABILITY_VERSION_3 = 0x20080522
 #: Below everything else on the machine, so that the host answers however busy the code is.
 _NICE = 10
@@ -43,8 +44,7 @@ def main() -> None:
     os.nice(_NICE)
     seccomp.install()
     _copy_font_cache()
-    kernel = [sys.executable, "-s", str(_HERE / "kernel.py"), "--f=/run/kernel/connection.json"]
-    os.execv(kernel[0], kernel)  # noqa: S606 - no shell is wanted
+    _run_kernel()
 
 
 def _limit(limits: dict[str, int]) -> None:
@@ -61,6 +61,9 @@ def _become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    # With the account the kernel of Linux takes from a process the right to read its own entries in /proc, until it
+    # becomes another program.
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     # What is left is what a program with file capabilities could inherit.
     header = struct.pack("II", _CAPABILITY_VERSION_3, 0)
     ctypes.CDLL(None).capset(header, bytes(24))
@@ -104,6 +107,25 @@ def _reap(child: int) -> None:
             if pid == child:
                 code = os.waitstatus_to_exitcode(status)
                 os._exit(code if code >= 0 else 128 - code)
+
+
+def _run_kernel() -> None:
+    """Runs the kernel in this process: another Python would begin all over."""
+    # Nothing is garbage yet, and to look for it takes time.
+    gc.disable()
+    import kernel  # noqa: PLC0415 - not before the filter is there
+
+    # Our own folder is not searched any more, and its names are free for modules of the code's.
+    del sys.path[0]
+    for script in _HERE.glob("*.py"):
+        sys.modules.pop(script.stem, None)
+    # By this name ipykernel finds the classes; __main__ is about to be the user's.
+    sys.modules["locum_kernel"] = kernel
+    application = kernel.application()
+    # What is there by now stays, and is not looked through again.
+    gc.freeze()
+    gc.enable()
+    application.start()
 
 
 def _copy_font_cache() -> None:

@@ -189,3 +189,40 @@ async def test_the_token_is_wanted(host: Host) -> None:
         await stranger.open("thread_1")
     await stranger.close()
     assert refused.value.code == "unauthorized"
+
+
+async def test_what_a_kernel_does_without_at_its_start_is_there_for_the_code(session: SandboxSession) -> None:
+    code = """
+import sys
+early = {"ssl", "debugpy", "dateutil", "jupyter_client", "pdb", "sqlite3"} & sys.modules.keys()
+import asyncio, dateutil.parser, dateutil.tz, jupyter_client, pdb, ssl
+print(early, dateutil.parser.parse("3 May 2026 10:00").hour, dateutil.tz.gettz("Europe/Berlin") is not None)
+print(jupyter_client.KernelClient.__name__, pdb.Pdb.__module__, asyncio.sslproto.ssl is ssl)
+
+async def answered():
+    async def greet(reader, writer):
+        writer.write(await reader.readexactly(2))
+        writer.close()
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    writer.write(b"hi")
+    return await reader.read()
+
+await answered()
+"""
+    ran = await run(session, code)
+    assert (ran.errors, ran.stdout) == ([], "set() 10 True\nKernelClient IPython.core.debugger True\n")
+    assert ran.text("result") == "b'hi'\n"
+    assert "import debugpy" in (await run(session, "import debugpy\n%history")).stdout
+    assert "await answered()" in (await run(session, "print(In[1])")).stdout
+
+
+async def test_times_are_shown_and_garbage_is_collected(session: SandboxSession) -> None:
+    code = """
+import datetime, gc
+from IPython.display import display, JSON
+display(JSON({"at": datetime.datetime(2026, 5, 3, 10, 0)}))
+print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+    ran = await run(session, code)
+    assert (ran.errors, ran.stdout) == ([], "True True\n")

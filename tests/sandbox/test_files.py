@@ -177,10 +177,16 @@ async def test_uploads_are_not_taken_for_modules_of_the_kernel(session: SandboxS
     names = ("code", "pdb", "http", "random", "numpy", "matplotlib", "zmq", "typing")
     for name in names:
         await session.put(f"{name}.py", b"raise SystemExit('imported')")
-    await session.put("mine.py", b"value = 7")
+    # Names of ours are free there.
+    for name in ("mine", "kernel", "showing", "imports"):
+        await session.put(f"{name}.py", b"value = 7")
     # The next kernel starts among them.
     assert (await run(session, "import os\nos._exit(1)")).status == "died"
-    ran = await run(session, "import code, pdb, http.client, random, numpy, matplotlib.pyplot, mine\nprint(mine.value)")
-    assert (ran.stdout, ran.errors) == ("7\n", [])
+    ran = await run(
+        session,
+        "import code, pdb, http.client, random, numpy, matplotlib.pyplot\nimport mine, kernel, showing, imports\n"
+        "print({one.value for one in (mine, kernel, showing, imports)})",
+    )
+    assert (ran.stdout, ran.errors) == ("{7}\n", [])
     failed = await run(session, "1 / 0")
     assert [error.name for error in failed.errors] == ["ZeroDivisionError"]
