@@ -1,7 +1,9 @@
 """The queue: a nudge for the workers. What is to be done stands in the database (docs/decisions/0002)."""
 
 import asyncio
+import json
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from celery import Celery
@@ -21,6 +23,8 @@ _WORKERS_KEY: Final = "locum:workers:{queue}"
 _LESSONS_KEY: Final = "locum:lessons:{server}"
 _LESSON_SECONDS: Final = 86_400
 _TROUBLE_KEY: Final = "locum:workers:{queue}:trouble:{name}"
+#: What confines the parsers of a worker: JSON, see app.confinement.doors.Layers.
+_LAYERS_KEY: Final = "locum:workers:{queue}:layers:{name}"
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -126,18 +130,24 @@ async def lessons(redis: Redis, server: str) -> list[str]:
 
 
 async def announce_worker(
-    redis: Redis, name: str, seconds: float, queue: str = RUNS_QUEUE, trouble: str | None = None
+    redis: Redis,
+    name: str,
+    seconds: float,
+    queue: str = RUNS_QUEUE,
+    trouble: str | None = None,
+    layers: Mapping[str, str] | None = None,
 ) -> None:
-    """Says that worker `name` of `queue` lives, and what its `trouble` is; to be believed for `seconds`."""
+    """Says that worker `name` of `queue` lives, what its `trouble` is, and which `layers` confine its parsers; to be
+    believed for `seconds`."""
     now = time.time()
-    key, trouble_key = _WORKERS_KEY.format(queue=queue), _TROUBLE_KEY.format(queue=queue, name=name)
+    key, lasts = _WORKERS_KEY.format(queue=queue), round(1000 * seconds)
+    told = {_TROUBLE_KEY: trouble, _LAYERS_KEY: None if layers is None else json.dumps(dict(layers))}
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.zadd(key, {name: now + seconds})
         pipeline.zremrangebyscore(key, "-inf", now)
-        if trouble is None:
-            pipeline.delete(trouble_key)
-        else:
-            pipeline.set(trouble_key, trouble, px=round(1000 * seconds))
+        for pattern, value in told.items():
+            own = pattern.format(queue=queue, name=name)
+            pipeline.delete(own) if value is None else pipeline.set(own, value, px=lasts)
         await pipeline.execute()
 
 
@@ -148,11 +158,21 @@ async def retire_worker(redis: Redis, name: str, queue: str = RUNS_QUEUE) -> Non
 
 async def troubles_of(redis: Redis, names: list[str], queue: str = RUNS_QUEUE) -> dict[str, str]:
     """Returns the troubles that workers of `queue` have announced, by their names."""
+    return await _told_by(redis, names, queue, _TROUBLE_KEY)
+
+
+async def layers_of(redis: Redis, names: list[str], queue: str = INGESTION_QUEUE) -> dict[str, dict[str, str]]:
+    """Returns what confines the parsers of each worker of `queue` that has told it, by their names."""
+    told = await _told_by(redis, names, queue, _LAYERS_KEY)
+    return {name: json.loads(layers) for name, layers in told.items()}
+
+
+async def _told_by(redis: Redis, names: list[str], queue: str, pattern: str) -> dict[str, str]:
     if not names:
         return {}
-    keys = [_TROUBLE_KEY.format(queue=queue, name=name) for name in names]
+    keys = [pattern.format(queue=queue, name=name) for name in names]
     told: list[bytes | None] = await redis.execute_command("MGET", *keys)
-    return {name: trouble.decode() for name, trouble in zip(names, told, strict=True) if trouble is not None}
+    return {name: value.decode() for name, value in zip(names, told, strict=True) if value is not None}
 
 
 async def live_workers(redis: Redis, queue: str = RUNS_QUEUE) -> list[str]:

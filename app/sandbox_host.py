@@ -11,11 +11,6 @@ from app.settings import Settings
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
-async def probe(settings: Settings) -> str | None:
-    """What is wrong with the host at LOCUM_SANDBOX_URL, in words for the operator; None if nothing is."""
-    return (await ask(settings)).problem
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the host says of itself: what is wrong with it, what holds a session to each of its limits there, and which

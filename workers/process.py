@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Self
 
@@ -54,6 +55,8 @@ class Process:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._queue_name = queue_name
         self._retired = False
+        self.layers: Mapping[str, str] | None = None
+        """What confines the parsers of this process, where it has any."""
         files = FileSweep(self.sessions, self.storage, self.redis)
         pruning = PruneSweep(self.sessions, self.storage, self.redis, settings)
         removal = ProjectSweep(self.sessions, self.storage)
@@ -120,7 +123,8 @@ class Process:
         while True:
             try:
                 trouble = self.supervisor.trouble()
-                await announce_worker(self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name, trouble)
+                whom = (self.redis, self._name, _ANNOUNCED_SECONDS, self._queue_name)
+                await announce_worker(*whom, trouble, self.layers)
             except (RedisError, OSError) as error:
                 log.warning("announcement_lost", error=in_brief(error))
             await asyncio.sleep(_ANNOUNCE_EVERY)

@@ -6,7 +6,8 @@ versions. It stands in the log as well, for when the database is away and nobody
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import structlog
@@ -18,12 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import auth, sandbox_host
 from app.backends.routing import Backends
+from app.confinement.doors import HELD
 from app.db import migrate
 from app.db.session import Sessions, autocommit, transaction
 from app.deps import BackendsDep, RedisDep, SessionsDep, SettingsDep, SupervisorDep
 from app.errors import in_brief
-from app.queue import live_workers, troubles_of
-from app.settings import MissingSetting
+from app.queue import layers_of, live_workers, troubles_of
+from app.settings import MissingSetting, Settings
 from app.supervision import Supervisor
 from app.telemetry import without_secrets
 from app.worker_kinds import INGESTION_QUEUE, RUNS_QUEUE
@@ -38,10 +40,16 @@ _LOGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
 
 
 class Check(BaseModel):
-    """Whether a part works, and, for the operator, what is the matter if not."""
+    """Whether a part works, and, for the operator, what is the matter if not.
+
+    Of parts that deal with what strangers wrote, the operator is told as well what holds that back on their machine,
+    and which lines of defence it lacks.
+    """
 
     ok: bool
     detail: str | None = None
+    held: dict[str, str] | None = None
+    lacks: dict[str, str] | None = None
 
 
 class Readiness(BaseModel):
@@ -53,10 +61,22 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class Checks:
-    """One check a part: each gives what is the matter, or None."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of a part: see Check."""
 
-    def __init__(self, sessions: Sessions, redis: Redis, backends: Backends, supervisor: Supervisor) -> None:
+    problem: str | None
+    held: Mapping[str, str]
+    lacks: Mapping[str, str]
+
+
+class Checks:
+    """One check a part: each gives what is the matter, or None, or a finding."""
+
+    def __init__(
+        self, settings: Settings, sessions: Sessions, redis: Redis, backends: Backends, supervisor: Supervisor
+    ) -> None:
+        self._settings = settings
         self._sessions = sessions
         self._redis = redis
         self._backends = backends
@@ -74,22 +94,41 @@ class Checks:
         return self._supervisor.trouble()
 
     async def worker(self) -> str | None:
-        return await self._workers(RUNS_QUEUE, "no worker is running")
+        names = await live_workers(self._redis, RUNS_QUEUE)
+        return await self._trouble(names, RUNS_QUEUE) if names else "no worker is running"
 
-    async def ingestion(self) -> str | None:
-        return await self._workers(INGESTION_QUEUE, "no ingestion worker is running")
+    async def ingestion(self) -> Finding | str:
+        names = await live_workers(self._redis, INGESTION_QUEUE)
+        if not names:
+            return "no ingestion worker is running"
+        layers = await layers_of(self._redis, names)
+        return Finding(await self._trouble(names, INGESTION_QUEUE), *_all_together(layers))
 
-    async def _workers(self, queue: str, none: str) -> str | None:
-        names = await live_workers(self._redis, queue)
+    async def _trouble(self, names: list[str], queue: str) -> str | None:
         troubles = await troubles_of(self._redis, names, queue)
-        told = [f"{name}: {trouble}" for name, trouble in troubles.items()]
-        return ("; ".join(told) or None) if names else none
+        return "; ".join(f"{name}: {trouble}" for name, trouble in troubles.items()) or None
 
     async def backend(self) -> str | None:
         return await self._backends.probe()
 
     async def embeddings(self) -> str | None:
         return await self._backends.probe_embeddings()
+
+    async def sandbox(self) -> Finding:
+        told = await sandbox_host.ask(self._settings)
+        return Finding(told.problem, told.held, told.lacks)
+
+
+def _all_together(layers: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, str], dict[str, str]]:
+    """Which layers confine the parsers of every worker, and which those of some do not, and why."""
+    held, lacks = {}, {}
+    for layer in dict.fromkeys(layer for told in layers.values() for layer in told):
+        states = {name: told.get(layer, "not told") for name, told in layers.items()}
+        if wanting := [f"{name}: {state}" for name, state in states.items() if state != HELD]:
+            lacks[layer] = "; ".join(wanting)
+        else:
+            held[layer] = HELD
+    return held, lacks
 
 
 @router.get("/healthz")
@@ -108,8 +147,8 @@ async def readyz(
     response: Response,
 ) -> Readiness:
     """Asks all parts, side by side; 503 if one of them is not there."""
-    checks = Checks(sessions, redis, backends, supervisor)
-    parts = {
+    checks = Checks(settings, sessions, redis, backends, supervisor)
+    parts: dict[str, Awaitable[Finding | str | None]] = {
         "database": checks.database(),
         "redis": checks.redis(),
         "background": checks.background(),
@@ -119,7 +158,7 @@ async def readyz(
         "embeddings": checks.embeddings(),
     }
     if settings.sandbox_url is not None:
-        parts["sandbox"] = sandbox_host.probe(settings)
+        parts["sandbox"] = checks.sandbox()
     found = dict(zip(parts, await asyncio.gather(*map(_check, parts.values())), strict=True))
     ready = all(check.ok for check in found.values())
     _log(request, found)
@@ -149,15 +188,20 @@ def _log(request: Request, found: dict[str, Check]) -> None:
         log.warning("readiness", **troubles) if troubles else log.info("readiness", all="ok")
 
 
-async def _check(part: Awaitable[str | None]) -> Check:
+async def _check(part: Awaitable[Finding | str | None]) -> Check:
     try:
         async with asyncio.timeout(_SECONDS):
-            detail = await part
+            found = await part
     except TimeoutError:
-        detail = f"no answer within {_SECONDS:g} seconds"
+        found = f"no answer within {_SECONDS:g} seconds"
     except (SQLAlchemyError, RedisError, MissingSetting, OSError) as error:
-        detail = in_brief(error)
-    return Check(ok=detail is None, detail=None if detail is None else _told(detail))
+        found = in_brief(error)
+    problem = found.problem if isinstance(found, Finding) else found
+    check = Check(ok=problem is None, detail=None if problem is None else _told(problem))
+    if isinstance(found, Finding) and (found.held or found.lacks):
+        check.held = {what: _told(by) for what, by in found.held.items()}
+        check.lacks = {what: _told(why) for what, why in found.lacks.items()}
+    return check
 
 
 def _told(detail: str) -> str:

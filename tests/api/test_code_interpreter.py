@@ -18,7 +18,7 @@ from openai.types.beta.threads import Message, Run
 from openai.types.beta.threads.runs import CodeInterpreterToolCall
 from PIL import Image
 
-from app.sandbox_host import probe
+from app import sandbox_host
 from tests.api.test_errors import settings_of
 from tests.api.test_functions import TIME
 from tests.api.test_streaming import events_of
@@ -54,7 +54,7 @@ def test_the_host_is_a_part_of_readiness(locum: Locum) -> None:
 async def test_a_host_with_another_token_is_told(locum: Locum) -> None:
     url = locum.environment["LOCUM_SANDBOX_URL"]
     settings = settings_of(locum, sandbox_url=url, sandbox_token="another-" * 4)
-    assert await probe(settings) == f"{url} has another LOCUM_SANDBOX_TOKEN"
+    assert (await sandbox_host.ask(settings)).problem == f"{url} has another LOCUM_SANDBOX_TOKEN"
 
 
 def ask(client: OpenAI, model: str, tools: Any = (CODE,), **options: Any) -> Run:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -9,10 +10,13 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from app.confinement.doors import HELD
 from app.main import create_app
 from app.queue import announce_worker, retire_worker
+from app.worker_kinds import INGESTION_QUEUE
 from tests.api.test_errors import settings_of, started
 from tests.running import Locum, free_port
+from tests.sandbox.hosts import run_host
 
 
 def _operator(locum: Locum) -> dict[str, str]:
@@ -31,7 +35,11 @@ async def test_ready(locum: Locum) -> None:
     async with started(create_app(settings_of(locum))) as client:
         answer = await client.get("http://locum.test/readyz", headers=_operator(locum))
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready", "checks": {part: {"ok": True, "detail": None} for part in PARTS}}
+    checks = answer.json()["checks"]
+    layers = {**checks["ingestion"].pop("held"), **checks["ingestion"].pop("lacks")}
+    assert set(layers) == {"namespaces", "landlock", "system_calls", "account"}
+    assert answer.json()["status"] == "ready"
+    assert checks == {part: {"ok": True, "detail": None} for part in PARTS}
 
 
 async def test_a_sandbox_host_is_asked_for_where_one_is_set(locum: Locum) -> None:
@@ -92,6 +100,33 @@ async def test_the_trouble_of_a_worker_is_told(locum: Locum) -> None:
         await announce_worker(app.state.redis, "some-worker", 1)
         assert (await client.get("http://locum.test/readyz", headers=_operator(locum))).status_code == 200
         await retire_worker(app.state.redis, "some-worker")
+
+
+async def test_what_does_not_confine_parsers_is_told_the_operator(locum: Locum) -> None:
+    states = {"namespaces": "not held (Operation not permitted)", "landlock": HELD, "system_calls": HELD}
+    app = create_app(settings_of(locum))
+    async with started(app) as client:
+        announced = (app.state.redis, "open-worker", 5.0, INGESTION_QUEUE)
+        await announce_worker(*announced, layers=states)
+        try:
+            told = await client.get("http://locum.test/readyz", headers=_operator(locum))
+            strangers = await client.get("http://locum.test/readyz")
+        finally:
+            await retire_worker(app.state.redis, "open-worker", INGESTION_QUEUE)
+    check = told.json()["checks"]["ingestion"]
+    assert (check["ok"], strangers.json()["checks"]["ingestion"]) == (True, {"ok": True})
+    assert "open-worker: not held (Operation not permitted)" in check["lacks"]["namespaces"]
+    assert "namespaces" not in check["held"]
+
+
+async def test_what_holds_code_in_the_sandbox_is_told_the_operator(locum: Locum, tmp_path: Path) -> None:
+    with run_host(tmp_path, warm=0) as host:
+        app = create_app(settings_of(locum, sandbox_url=host.url, sandbox_token=host.token))
+        async with started(app) as client:
+            check = (await client.get("http://locum.test/readyz", headers=_operator(locum))).json()["checks"]["sandbox"]
+            stats = host.stats()
+    assert (check["ok"], check["held"], check["lacks"]) == (True, stats["held"], stats["lacks"])
+    assert {"memory", "processes", "system calls", "disk and files"} <= set(check["held"])
 
 
 async def test_a_database_that_is_not_migrated(locum: Locum, database: psycopg.Connection) -> None:

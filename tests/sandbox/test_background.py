@@ -35,7 +35,7 @@ async def test_a_watch_that_breaks_is_told_and_goes_on(own_host: Host) -> None:
     sessions = own_host.folder / "sandbox" / "sessions"
     sessions.rename(sessions.with_name("aside"))
     wait_for(lambda: own_host.stats()["restarts"]["watch"] > 0, "the watch to break")
-    assert "watch was begun again" in str(await sandbox_host.probe(settings))
+    assert "watch was begun again" in str((await sandbox_host.ask(settings)).problem)
     assert "background_work_broke" in own_host.log.read_text()
 
     sessions.with_name("aside").rename(sessions)

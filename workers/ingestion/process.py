@@ -25,13 +25,14 @@ class IngestionProcess(Process):
         self.parser = Parser(settings)
 
     async def say_what_confines(self) -> None:
-        """Has the parser ready, and tells in the log what its processes are confined by here, and by what not."""
+        """Has the parser ready, and tells the log, and from now on whoever asks, what confines its processes here."""
         try:
             layers = await self.parser.start()
         except ParserLost as lost:
             # It is tried again with the first file.
             log.error("parser_not_started", error=str(lost))  # noqa: TRY400 - it says all that is known
             return
+        self.layers = asdict(layers)
         tell(layers)
 
     async def close(self) -> None:
