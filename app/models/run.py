@@ -1,42 +1,16 @@
-"""Runs, and the table of transitions between their statuses (contract, section 6).
-
-queued ──▶ in_progress ──▶ completed | incomplete | failed
-  ▲  │       │   │  └────▶ expired
-  │  │       │   ▼
-  │  │       │  requires_action ──▶ expired
-  │  │       │   │      │
-  └──┼───────┼───┘      │ (tool outputs submitted)
-     ▼       ▼          ▼
-    cancelling ◀────────┘          queued ──▶ expired, failed
-         └──▶ cancelled
-"""
+"""Runs."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base, HasMetadata, IdText, Json
+from app.domain.statuses import ACTIVE
 
-TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "queued": frozenset({"in_progress", "cancelling", "expired", "failed"}),
-    "in_progress": frozenset({"requires_action", "completed", "incomplete", "failed", "cancelling", "expired"}),
-    "requires_action": frozenset({"queued", "cancelling", "expired"}),
-    "cancelling": frozenset({"cancelled"}),
-    "completed": frozenset(),
-    "incomplete": frozenset(),
-    "failed": frozenset(),
-    "cancelled": frozenset(),
-    "expired": frozenset(),
-}
-STATUSES: Final = tuple(TRANSITIONS)
-#: A thread with a run in one of these takes no message and no second run.
-ACTIVE: Final = tuple(status for status, following in TRANSITIONS.items() if following)
-TERMINAL: Final = tuple(status for status, following in TRANSITIONS.items() if not following)
-
-_ACTIVE_SQL = text(f"status IN ({', '.join(repr(status) for status in ACTIVE)})")
+_ACTIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in ACTIVE)))
 
 
 class Run(ApiObject, HasMetadata, Base):

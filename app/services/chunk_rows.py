@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.statuses import FileStatus
 from app.models import Chunk, EmbeddingModel, VectorStoreFile
 from app.services import ingestion_claims, text_search
 from app.services.ingestion_claims import Claim
@@ -80,7 +81,7 @@ async def find_twin(session: AsyncSession, claim: Claim, document_id: int, model
             file.project_id == claim.project_id,
             file.document_id == document_id,
             file.chunking_strategy == claim.chunking_strategy,
-            file.status == "completed",
+            file.status == FileStatus.COMPLETED,
             file.usage_bytes > 0,
             EmbeddingModel.name == model,
         )
@@ -159,7 +160,7 @@ async def complete(session: AsyncSession, claim: Claim) -> bool:
     await ingestion_claims.note(
         session,
         claim,
-        status="completed",
+        status=FileStatus.COMPLETED,
         usage_bytes=int(usage_bytes),
         embedding_model_id=model_id,
         last_error=None,

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.session import be_patient
+from app.domain.statuses import FileStatus
 from app.errors import InvalidRequest, NotFound
 from app.models import Chunk, FileBatch, FileBatchMember, VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -19,7 +20,7 @@ async def create(session: AsyncSession, store: VectorStore, body: schemas.FileBa
     """Adds files to a vector store as a batch. Raises InvalidRequest, and as vector_store_files.attach."""
     rows = await vector_store_files.attach(session, store, _new_files(body))
     batch = FileBatch(
-        id=ids.new(ids.FILE_BATCH), project_id=store.project_id, vector_store_id=store.id, status="in_progress"
+        id=ids.new(ids.FILE_BATCH), project_id=store.project_id, vector_store_id=store.id, status=FileStatus.IN_PROGRESS
     )
     session.add(batch)
     await session.flush()
@@ -77,13 +78,13 @@ async def cancel(session: AsyncSession, store: VectorStore, batch_id: str) -> Fi
     batch = await get(session, store, batch_id, lock=True)
     cancelled = await session.scalars(
         update(VectorStoreFile)
-        .where(_is_in(batch), VectorStoreFile.status == "in_progress")
-        .values(status="cancelled", lease_expires_at=None)
+        .where(_is_in(batch), VectorStoreFile.status == FileStatus.IN_PROGRESS)
+        .values(status=FileStatus.CANCELLED, lease_expires_at=None)
         .returning(VectorStoreFile.id)
         .execution_options(synchronize_session=False)
     )
     if file_ids := list(cancelled):
-        batch.status = "cancelled"
+        batch.status = FileStatus.CANCELLED
         await be_patient(session)
         await session.execute(delete(Chunk).where(Chunk.vector_store_id == store.id, Chunk.file_id.in_(file_ids)))
         await session.flush()
@@ -111,8 +112,8 @@ async def shown(session: AsyncSession, batch: FileBatch) -> schemas.FileBatch:
 
 
 def _status(batch: FileBatch, tally: Tally) -> str:
-    if batch.status == "cancelled":
-        return "cancelled"
-    if "in_progress" in tally.by_status:
-        return "in_progress"
-    return "failed" if set(tally.by_status) == {"failed"} else "completed"
+    if batch.status == FileStatus.CANCELLED:
+        return FileStatus.CANCELLED
+    if FileStatus.IN_PROGRESS in tally.by_status:
+        return FileStatus.IN_PROGRESS
+    return FileStatus.FAILED if set(tally.by_status) == {FileStatus.FAILED} else FileStatus.COMPLETED

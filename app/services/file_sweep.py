@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Sessions, transaction
+from app.domain.statuses import UploadStatus
 from app.models import File, Upload, UploadPart
 from app.services import files, storage_budget, uploads
 from app.services.stored_bytes import KINDS, ORPHANED_SECONDS, remove
@@ -58,7 +59,7 @@ class FileSweep:
         overdue = sa.select(Upload).where(Upload.status == "pending", Upload.expires_at <= sa.func.now())
         found = (await session.scalars(overdue.limit(_UPLOADS).with_for_update(skip_locked=True))).all()
         for upload in sorted(found, key=lambda one: one.project_id):
-            await uploads.close(session, self._storage, upload, "expired")
+            await uploads.close(session, self._storage, upload, UploadStatus.EXPIRED)
         return len(found)
 
     async def _delete_files(self, session: AsyncSession) -> int:

@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.db.base import Json
+from app.domain.statuses import FileStatus
 from app.models import File, VectorStoreFile
 from app.services import fair_queue
 from app.signals import ingestion_after_commit
@@ -156,7 +157,7 @@ def _is(claim: Claim) -> ColumnElement[bool]:
         VectorStoreFile.id == claim.file_id,
         VectorStoreFile.vector_store_id == claim.vector_store_id,
         VectorStoreFile.attempt == claim.attempt,
-        VectorStoreFile.status == "in_progress",
+        VectorStoreFile.status == FileStatus.IN_PROGRESS,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids, image_addresses
 from app.db.base import now
+from app.domain.statuses import MessageStatus
 from app.errors import InvalidRequest, NotFound
 from app.models import Message, Thread
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -61,7 +62,7 @@ def _message(thread: Thread, body: schemas.MessageCreate, at: datetime) -> Messa
         thread_id=thread.id,
         created_at=at,
         role=body.role,
-        status="completed",
+        status=MessageStatus.COMPLETED,
         completed_at=at,
         content=schemas.content_parts(body.content),
         attachments=[attachment.model_dump() for attachment in body.attachments or ()],

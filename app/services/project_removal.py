@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Sessions, patient_transaction
+from app.domain.statuses import ACTIVE
 from app.models import (
     ApiKey,
     Assistant,
@@ -34,7 +35,6 @@ from app.models import (
     VectorStore,
     VectorStoreFile,
 )
-from app.models.run import ACTIVE
 from app.services.stored_bytes import remove_after_commit
 from app.signals import forget_after_commit, ingestion_stop_after_commit, stop_after_commit
 from app.storage import Storage

@@ -15,8 +15,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.base import ApiObject, now
 from app.db.session import Sessions, patient_transaction
+from app.domain.statuses import ACTIVE
 from app.models import Assistant, File, Message, Run, RunStep, Thread, VectorStore, VectorStoreFile
-from app.models.run import ACTIVE
 from app.services import files
 from app.storage import Storage
 

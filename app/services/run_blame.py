@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import and_, case, func, null, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.statuses import RunStatus
 from app.models import Run
 
 #: What is held against a run whose worker was lost: it was alone with it, or one of several. At _TOO_MUCH it is not
@@ -18,7 +19,7 @@ _IN_COMPANY: Final = 1
 _TOO_MUCH: Final = 8
 
 # A lease that lapsed was not given back: its worker was lost.
-_IS_LOST: Final = and_(Run.status == "in_progress", Run.lease_expires_at.is_not(None))
+_IS_LOST: Final = and_(Run.status == RunStatus.IN_PROGRESS, Run.lease_expires_at.is_not(None))
 #: What a claim holds against the run that it takes.
 OF_LOSS: Final = case((~_IS_LOST, 0), (Run.company <= 1, _ALONE), else_=_IN_COMPANY)
 
@@ -57,7 +58,7 @@ async def excuse(session: AsyncSession, run_id: str, attempt: int) -> None:
     is_ours = Run.attempt == attempt
     statement = (
         update(Run)
-        .where(Run.id == run_id, Run.status == "in_progress")
+        .where(Run.id == run_id, Run.status == RunStatus.IN_PROGRESS)
         .values(
             lease_expires_at=case((is_ours, null()), else_=Run.lease_expires_at),
             blame=case((is_ours, Run.blame), else_=func.greatest(Run.blame - _ALONE, 0)),

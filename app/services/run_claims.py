@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.db.base import now
+from app.domain.statuses import RunStatus
 from app.models import Project, Run
 from app.services import fair_queue, run_blame, run_status
 
@@ -40,7 +41,7 @@ def unheld(runs: Any) -> ColumnElement[bool]:
 
 
 def _claimable(runs: type[Run]) -> ColumnElement[bool]:
-    return and_(runs.status.in_(("queued", "in_progress")), unheld(runs), runs.expires_at > func.now())
+    return and_(runs.status.in_((RunStatus.QUEUED, RunStatus.IN_PROGRESS)), unheld(runs), runs.expires_at > func.now())
 
 
 def _waiting() -> CTE:
@@ -74,7 +75,7 @@ def _waiting() -> CTE:
         select(at_work.c.id, at_work.c.project_id, at_work.c.queued_at, at_work.c.seq)
         .join(Project, Project.id == at_work.c.project_id)
         .where(
-            at_work.c.status == "in_progress",
+            at_work.c.status == RunStatus.IN_PROGRESS,
             unheld(at_work.c),
             at_work.c.expires_at > func.now(),
             fair_queue.is_open(),
@@ -145,5 +146,5 @@ async def claim(session: AsyncSession, lease_seconds: float, limit: int, held: i
         "held": held,
     }
     rows = await session.execute(_CLAIM, parameters, execution_options={"populate_existing": True})
-    claims = [Claim(run, status == "in_progress", blame) for run, status, blame in rows]
+    claims = [Claim(run, status == RunStatus.IN_PROGRESS, blame) for run, status, blame in rows]
     return sorted(claims, key=lambda claim: (claim.run.queued_at, claim.run.seq))

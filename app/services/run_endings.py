@@ -11,27 +11,27 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Base, Json, now
+from app.domain.event_names import EventName
+from app.domain.statuses import TERMINAL, TRANSITIONS, MessageStatus, RunStatus, StepStatus
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
-from app.models.run import TERMINAL, TRANSITIONS
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as run_schemas
 from app.services import run_status, run_steps
 
-#: What becomes of the open steps and messages of a run that ends so.
-_STEP_STATUS: Final = {"incomplete": "completed"}
+#: Why the messages are incomplete that a run which ends so leaves open.
 _MESSAGE_REASON: Final = {
-    "incomplete": "max_tokens",
-    "failed": "run_failed",
-    "cancelled": "run_cancelled",
-    "expired": "run_expired",
+    RunStatus.INCOMPLETE: "max_tokens",
+    RunStatus.FAILED: "run_failed",
+    RunStatus.CANCELLED: "run_cancelled",
+    RunStatus.EXPIRED: "run_expired",
 }
 
 
 async def finish(
     session: AsyncSession,
     run: Run,
-    to: str,
+    to: RunStatus,
     *,
     new_attempt: bool = False,
     steps: Sequence[RunStep] | None = None,
@@ -52,7 +52,7 @@ async def finish(
     with session.no_autoflush:  # as in `run_status.transition`
         if steps is None:
             steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
-        open_steps = [step for step in steps if step.status == "in_progress"]
+        open_steps = [step for step in steps if step.status == StepStatus.IN_PROGRESS]
         messages = await _open_messages(session, open_steps)
     for step in steps:
         step.expires_at = None
@@ -72,9 +72,9 @@ async def finish(
         if message is not None:
             _close_message(message, at, message_reason or _MESSAGE_REASON[to], (drafts or {}).get(message.id))
             events.append(run_steps.message_incomplete(message))
-        _close_step(step, at, _STEP_STATUS.get(to, to), last_error)
-        events.append(event(f"thread.run.step.{step.status}", step_schemas.RunStep.model_validate(step)))
-    events.append(event(f"thread.run.{to}", run_schemas.Run.model_validate(run)))
+        _close_step(step, at, _step_status(to), last_error)
+        events.append(event(EventName.of_step(step.status), step_schemas.RunStep.model_validate(step)))
+    events.append(event(EventName.of_run(to), run_schemas.Run.model_validate(run)))
     return events
 
 
@@ -82,7 +82,7 @@ async def break_off(
     session: AsyncSession,
     run_id: str,
     attempt: int,
-    to: str = "failed",
+    to: RunStatus = RunStatus.FAILED,
     *,
     new_attempt: bool = False,
     message: str = "Sorry, something went wrong.",
@@ -97,26 +97,26 @@ async def break_off(
     if found is None or found in TERMINAL:
         raise run_status.RunLost(run_id)
     if to not in TRANSITIONS[found]:
-        to = "cancelled" if found == "cancelling" else "failed"
+        to = RunStatus.CANCELLED if found == RunStatus.CANCELLING else RunStatus.FAILED
     at = now()
     usages = (await session.scalars(select(RunStep.usage).where(RunStep.run_id == run_id))).all()
-    error = {"code": "server_error", "message": message} if to == "failed" else None
+    error = {"code": "server_error", "message": message} if to == RunStatus.FAILED else None
     changes = run_status.consequences(to, at) | {
         "status": to,
         "attempt": attempt + int(new_attempt),
         "last_error": error,
         "usage": total_usage(usages),
     }
-    status = _STEP_STATUS.get(to, to)
+    status = _step_status(to)
     close_steps = (
         update(RunStep)
-        .where(RunStep.run_id == run_id, RunStep.status == "in_progress")
+        .where(RunStep.run_id == run_id, RunStep.status == StepStatus.IN_PROGRESS)
         .values({"status": status, f"{status}_at": at, "last_error": error})
     )
     close_messages = (
         update(Message)
-        .where(Message.run_id == run_id, Message.status == "in_progress")
-        .values(status="incomplete", incomplete_at=at, incomplete_details={"reason": _MESSAGE_REASON[to]})
+        .where(Message.run_id == run_id, Message.status == MessageStatus.IN_PROGRESS)
+        .values(status=MessageStatus.INCOMPLETE, incomplete_at=at, incomplete_details={"reason": _MESSAGE_REASON[to]})
     )
     for statement in (update(Run).where(*is_held).values(changes), close_steps, close_messages):
         await session.execute(statement, execution_options={"synchronize_session": False})
@@ -128,22 +128,29 @@ async def _open_messages(session: AsyncSession, open_steps: Iterable[RunStep]) -
     ]
     if not written:
         return {}
-    rows = await session.scalars(select(Message).where(Message.id.in_(written), Message.status == "in_progress"))
+    rows = await session.scalars(
+        select(Message).where(Message.id.in_(written), Message.status == MessageStatus.IN_PROGRESS)
+    )
     return {message.id: message for message in rows}
 
 
+def _step_status(ending: RunStatus) -> StepStatus:
+    """What becomes of the open steps of a run that ends so."""
+    return StepStatus.COMPLETED if ending == RunStatus.INCOMPLETE else StepStatus(ending)
+
+
 def _close_message(message: Message, at: datetime, reason: str, content: list[Json] | None) -> None:
-    message.status = "incomplete"
+    message.status = MessageStatus.INCOMPLETE
     message.incomplete_at = at
     message.incomplete_details = {"reason": reason}
     if content is not None:
         message.content = content
 
 
-def _close_step(step: RunStep, at: datetime, status: str, last_error: Json | None) -> None:
+def _close_step(step: RunStep, at: datetime, status: StepStatus, last_error: Json | None) -> None:
     step.status = status
     setattr(step, f"{status}_at", at)
-    if status == "failed" and last_error is not None:
+    if status == StepStatus.FAILED and last_error is not None:
         # A step's error knows no `invalid_prompt` (RunStepObject in OpenAI's description).
         code = last_error["code"] if last_error["code"] == "rate_limit_exceeded" else "server_error"
         step.last_error = {"code": code, "message": last_error["message"]}

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.statuses import AT_WORK
 from app.models import Run
 from app.services import run_status
 
@@ -17,7 +18,10 @@ async def renew(session: AsyncSession, held: Mapping[str, int], lease_seconds: f
     """Renews the leases of `held` (attempt by run id); gives the status of each run that is still held so."""
     statement = (
         update(Run)
-        .where(tuple_(Run.id, Run.attempt).in_(list(held.items())), Run.status.in_(("in_progress", "cancelling")))
+        .where(
+            tuple_(Run.id, Run.attempt).in_(list(held.items())),
+            Run.status.in_(AT_WORK),
+        )
         .values(lease_expires_at=func.now() + timedelta(seconds=lease_seconds))
         .returning(Run.id, Run.status)
         .execution_options(synchronize_session=False)

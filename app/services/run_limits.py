@@ -3,6 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.domain.statuses import RunStatus
 from app.errors import RateLimited
 from app.models import Run
 from app.pagination import scoped
@@ -18,7 +19,7 @@ async def refuse_beyond(session: AsyncSession, settings: Settings, project_id: s
     """
     if settings.max_queued_runs is None:
         return
-    queued = scoped(Run, project_id).where(Run.status == "queued").limit(settings.max_queued_runs)
+    queued = scoped(Run, project_id).where(Run.status == RunStatus.QUEUED).limit(settings.max_queued_runs)
     count = await session.scalar(select(func.count()).select_from(queued.with_only_columns(Run.id).subquery()))
     if count == settings.max_queued_runs:
         message = f"This project has {count} queued runs, which is the maximum. Please try again when some have begun."

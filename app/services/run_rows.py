@@ -10,8 +10,8 @@ from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.base import Base
+from app.domain.statuses import ACTIVE
 from app.models import Run
-from app.models.run import ACTIVE
 from app.services.run_status import HELD, RunLost, known
 
 #: The database gives it.

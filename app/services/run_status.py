@@ -29,15 +29,15 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.db.base import Base, Json, now
+from app.domain.statuses import TERMINAL, TRANSITIONS, RunStatus
 from app.models import Run
-from app.models.run import TERMINAL, TRANSITIONS
 
 #: Which column keeps the time of an ending. An expired run has none (contract, section 6).
 _ENDED_AT: Final = {
-    "completed": "completed_at",
-    "incomplete": "completed_at",
-    "failed": "failed_at",
-    "cancelled": "cancelled_at",
+    RunStatus.COMPLETED: "completed_at",
+    RunStatus.INCOMPLETE: "completed_at",
+    RunStatus.FAILED: "failed_at",
+    RunStatus.CANCELLED: "cancelled_at",
 }
 
 
@@ -45,16 +45,16 @@ class RunLost(Exception):
     """The run is no longer what the writer took it for: it was taken over, ended or deleted. Write no more."""
 
 
-def consequences(to: str, at: datetime) -> Json:
+def consequences(to: RunStatus, at: datetime) -> Json:
     """Returns the columns that change with a status: `to`, reached at the time `at`."""
     changes: Json = {}
-    if to == "in_progress":
+    if to == RunStatus.IN_PROGRESS:
         changes["started_at"] = at
-    elif to != "cancelling":
+    elif to != RunStatus.CANCELLING:
         changes["lease_expires_at"] = None
     if to in TERMINAL:
         changes["expires_at"] = None
-    if to != "requires_action":
+    if to != RunStatus.REQUIRES_ACTION:
         changes["required_action"] = None
     if to in _ENDED_AT:
         changes[_ENDED_AT[to]] = at
@@ -124,7 +124,7 @@ HELD: Final = select(_RUNS.c.id).where(*_AS_KNOWN).with_for_update(read=True)
 async def transition(
     session: AsyncSession,
     run: Run,
-    to: str,
+    to: RunStatus,
     *,
     new_attempt: bool = False,
     lease: timedelta | None = None,
@@ -161,13 +161,13 @@ def beginning(waiting: CTE) -> ReturningUpdate[Run, str, int]:
     Gives each run, in progress under a new attempt, the status it had, and its `waiting.c.blame`: what is added to its
     own; one that had been in progress goes on as it was.
     """
-    is_new = waiting.c.status == "queued"
+    is_new = waiting.c.status == RunStatus.QUEUED
     taken = select(func.count()).select_from(waiting).scalar_subquery()
     return (
         update(Run)
         .where(Run.id == waiting.c.id)
         .values(
-            status="in_progress",
+            status=RunStatus.IN_PROGRESS,
             attempt=Run.attempt + 1,
             started_at=case((is_new, bindparam("at", type_=DateTime(timezone=True))), else_=Run.started_at),
             lease_expires_at=func.now() + bindparam("lease", type_=Interval()),

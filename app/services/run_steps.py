@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.base import Json, now
+from app.domain.event_names import EventName
+from app.domain.statuses import MessageStatus, StepStatus
 from app.errors import NotFound
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
@@ -28,7 +30,7 @@ def new_step(run: Run, turn: int, step_details: Json, at: datetime | None = None
         assistant_id=run.assistant_id,
         turn=turn,
         type=step_details["type"],
-        status="in_progress",
+        status=StepStatus.IN_PROGRESS,
         step_details=step_details,
         expires_at=run.expires_at,
     )
@@ -74,7 +76,7 @@ def new_message(run: Run, turn: int) -> tuple[Message, RunStep]:
         assistant_id=run.assistant_id,
         run_id=run.id,
         role="assistant",
-        status="in_progress",
+        status=MessageStatus.IN_PROGRESS,
         content=[],
         attachments=[],
         metadata_={},
@@ -88,7 +90,7 @@ def message_incomplete(message: Message) -> RunEvent:
     shown = message_schemas.Message.model_validate(message)
     if not shown.content:
         shown = shown.model_copy(update={"content": [NO_TEXT]})
-    return event("thread.message.incomplete", shown)
+    return event(EventName.MESSAGE_INCOMPLETE, shown)
 
 
 def progress(steps: Sequence[RunStep]) -> int:
@@ -106,7 +108,7 @@ async def discard_unfinished(session: AsyncSession, run: Run) -> list[RunStep]:
     The rows are gone, so that a client that reads the thread finds each message once. Gives the steps that stay.
     """
     steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq))).all()
-    unfinished = {step.turn for step in steps if step.status == "in_progress" and step.usage is None}
+    unfinished = {step.turn for step in steps if step.status == StepStatus.IN_PROGRESS and step.usage is None}
     for step in steps:
         if step.turn in unfinished:
             if step.type == "message_creation":

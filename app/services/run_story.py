@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.domain.event_names import EventName
+from app.domain.statuses import RunStatus, StepStatus
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
@@ -10,7 +12,7 @@ from app.schemas import runs as run_schemas
 
 #: What a run had not come to when it was queued.
 _AS_CREATED: Final[dict[str, str | None]] = {
-    "status": "queued",
+    "status": RunStatus.QUEUED,
     **dict.fromkeys(("started_at", "cancelled_at", "failed_at", "completed_at", "required_action")),
     **dict.fromkeys(("last_error", "incomplete_details", "usage")),
 }
@@ -19,7 +21,7 @@ _AS_CREATED: Final[dict[str, str | None]] = {
 def beginning(run: Run) -> list[RunEvent]:
     """Returns the events that told of the run when it was queued, however far it has come since."""
     shown = run_schemas.Run.model_validate(run).model_copy(update=_AS_CREATED)
-    return [event(name, shown) for name in ("thread.run.created", "thread.run.queued")]
+    return [event(name, shown) for name in (EventName.RUN_CREATED, EventName.RUN_QUEUED)]
 
 
 def whole(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[RunEvent]:
@@ -27,13 +29,13 @@ def whole(run: Run, steps: list[RunStep], messages: dict[str, Message]) -> list[
     story = []
     for step in steps:
         shown = step_schemas.RunStep.model_validate(step)
-        story.append(event("thread.run.step.created", shown))
+        story.append(event(EventName.STEP_CREATED, shown))
         message = messages.get(step.step_details.get("message_creation", {}).get("message_id"))
         if message is not None:
             written = message_schemas.Message.model_validate(message)
-            story.append(event("thread.message.created", written))
-            story.append(event(f"thread.message.{message.status}", written))
-        if step.status != "in_progress":
-            story.append(event(f"thread.run.step.{step.status}", shown))
-    story.append(event(f"thread.run.{run.status}", run_schemas.Run.model_validate(run)))
+            story.append(event(EventName.MESSAGE_CREATED, written))
+            story.append(event(EventName.of_message(message.status), written))
+        if step.status != StepStatus.IN_PROGRESS:
+            story.append(event(EventName.of_step(step.status), shown))
+    story.append(event(EventName.of_run(run.status), run_schemas.Run.model_validate(run)))
     return story

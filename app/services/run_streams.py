@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from app.db.session import DATABASE_AWAY, Sessions, transaction
+from app.domain.statuses import TERMINAL
 from app.errors import APIError, in_brief
 from app.events import (
     DONE,
@@ -30,7 +31,6 @@ from app.events import (
     object_id,
 )
 from app.models import Message, Run, RunStep
-from app.models.run import TERMINAL
 from app.schemas import runs as run_schemas
 from app.services import run_story
 from app.services.told import Told

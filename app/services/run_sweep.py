@@ -8,9 +8,10 @@ from sqlalchemy import and_, exists, func, literal_column, or_, select, union_al
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import DATABASE_AWAY
+from app.domain.event_names import EventName
+from app.domain.statuses import ACTIVE, RunStatus
 from app.events import event
 from app.models import Run
-from app.models.run import ACTIVE
 from app.schemas import runs as run_schemas
 from app.services import run_endings
 from app.services.run_claims import AT_WORK, QUEUED, unheld
@@ -35,8 +36,8 @@ async def end_overdue(session: AsyncSession) -> int:
 
     Gives the number of runs ended, at most one batch.
     """
-    overdue = and_(_IS_ACTIVE, Run.status != "cancelling", Run.expires_at <= func.now())
-    unheard = and_(Run.status.in_(AT_WORK), Run.status == "cancelling", unheld(Run))
+    overdue = and_(_IS_ACTIVE, Run.status != RunStatus.CANCELLING, Run.expires_at <= func.now())
+    unheard = and_(Run.status.in_(AT_WORK), Run.status == RunStatus.CANCELLING, unheld(Run))
     # Each by its own index; together they would be looked for in the whole table.
     found = union_all(
         *(select(Run.id).where(condition).limit(_SWEEP_BATCH).subquery().select() for condition in (overdue, unheard))
@@ -50,10 +51,9 @@ async def end_overdue(session: AsyncSession) -> int:
     )
     runs = (await session.scalars(statement)).all()
     for run in runs:
-        before = (
-            [event("thread.run.cancelling", run_schemas.Run.model_validate(run))] if run.status == "cancelling" else []
-        )
-        ending = "cancelled" if run.status == "cancelling" else "expired"
+        is_cancelling = run.status == RunStatus.CANCELLING
+        before = [event(EventName.RUN_CANCELLING, run_schemas.Run.model_validate(run))] if is_cancelling else []
+        ending = RunStatus.CANCELLED if is_cancelling else RunStatus.EXPIRED
         run_id, attempt = run.id, run.attempt
         try:
             async with session.begin_nested():
@@ -73,6 +73,6 @@ async def has_waiting(session: AsyncSession, since_seconds: float) -> bool:
     long_ago = func.now() - timedelta(seconds=since_seconds)
     queued = exists().where(Run.status == QUEUED, Run.queued_at < long_ago, Run.expires_at > func.now())
     left = exists().where(
-        Run.status.in_(AT_WORK), Run.status == "in_progress", unheld(Run), Run.expires_at > func.now()
+        Run.status.in_(AT_WORK), Run.status == RunStatus.IN_PROGRESS, unheld(Run), Run.expires_at > func.now()
     )
     return bool(await session.scalar(select(or_(queued, left))))

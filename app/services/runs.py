@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.base import Json, now
+from app.domain.event_names import EventName
+from app.domain.statuses import ACTIVE, TERMINAL, RunStatus, StepStatus
 from app.errors import InvalidRequest, NotFound
 from app.events import RunEvent, event
 from app.models import Assistant, Message, Run, RunStep, Thread
-from app.models.run import ACTIVE, TERMINAL
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import run_steps as step_schemas
 from app.schemas import runs as schemas
@@ -68,7 +69,7 @@ async def create_thread_and_run(
     thread = await threads.create(session, project_id, body.thread or thread_schemas.ThreadCreate())
     assistant = await assistants.get(session, project_id, body.assistant_id)
     run = await _new(session, settings, thread, assistant, body)
-    await _queue(session, run, [event("thread.created", thread_schemas.Thread.model_validate(thread))])
+    await _queue(session, run, [event(EventName.THREAD_CREATED, thread_schemas.Thread.model_validate(thread))])
     return run
 
 
@@ -121,7 +122,7 @@ async def _new(
         created_at=at,
         queued_at=at,
         expires_at=at + timedelta(seconds=settings.run_expiry_seconds),
-        status="queued",
+        status=RunStatus.QUEUED,
         attempt=0,
         blame=0,
         company=0,
@@ -183,7 +184,7 @@ async def _queue(session: AsyncSession, run: Run, before: list[RunEvent]) -> Non
         active = await threads.active_run(session, run.thread_id)
         raise InvalidRequest(f"Thread {run.thread_id} already has an active run {active}.")
     shown = schemas.Run.model_validate(run)
-    events = [*before, event("thread.run.created", shown), event("thread.run.queued", shown)]
+    events = [*before, event(EventName.RUN_CREATED, shown), event(EventName.RUN_QUEUED, shown)]
     events_after_commit(session, run.id, run.attempt, events)
     nudge_after_commit(session)
 
@@ -209,7 +210,7 @@ async def list_page(session: AsyncSession, project_id: str, thread_id: str, page
 async def modify(session: AsyncSession, project_id: str, thread_id: str, run_id: str, body: schemas.RunModify) -> Run:
     """Replaces the metadata of a run that is not at work. Raises NotFound, InvalidRequest."""
     run = await get(session, project_id, thread_id, run_id, lock=True)
-    if run.status not in (*TERMINAL, "requires_action"):
+    if run.status not in (*TERMINAL, RunStatus.REQUIRES_ACTION):
         raise InvalidRequest(f"Cannot update run with status '{run.status}'.")
     if "metadata" in body.model_fields_set:
         run.metadata_ = body.metadata or {}
@@ -223,16 +224,16 @@ async def cancel(session: AsyncSession, project_id: str, thread_id: str, run_id:
     Raises NotFound, and InvalidRequest for a run that is cancelling or has ended.
     """
     run = await get(session, project_id, thread_id, run_id, lock=True)
-    if run.status not in ACTIVE or run.status == "cancelling":
+    if run.status not in ACTIVE or run.status == RunStatus.CANCELLING:
         raise InvalidRequest(f"Cannot cancel run with status '{run.status}'.")
     at_work = run.lease_expires_at is not None and await run_leases.is_held(session, run)
-    await run_status.transition(session, run, "cancelling", new_attempt=not at_work)
+    await run_status.transition(session, run, RunStatus.CANCELLING, new_attempt=not at_work)
     answer = schemas.Run.model_validate(run)
     if at_work:
         stop_after_commit(session, run.id)
     else:
-        cancelling = event("thread.run.cancelling", answer)
-        events = await run_endings.finish(session, run, "cancelled")
+        cancelling = event(EventName.RUN_CANCELLING, answer)
+        events = await run_endings.finish(session, run, RunStatus.CANCELLED)
         events_after_commit(session, run.id, run.attempt, [cancelling, *events])
     return answer
 
@@ -245,7 +246,7 @@ async def submit_tool_outputs(
     Raises NotFound; InvalidRequest if the run waits for none, or for others (contract, section 6).
     """
     run = await get(session, project_id, thread_id, run_id, lock=True)
-    if run.status != "requires_action" or run.required_action is None:
+    if run.status != RunStatus.REQUIRES_ACTION or run.required_action is None:
         raise InvalidRequest(f'Runs in status "{run.status}" do not accept tool outputs.')
     wanted = [call["id"] for call in run.required_action["submit_tool_outputs"]["tool_calls"]]
     given = [output.tool_call_id for output in body.tool_outputs]
@@ -253,10 +254,10 @@ async def submit_tool_outputs(
         raise InvalidRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
     outputs = {output.tool_call_id: output.output or "" for output in body.tool_outputs}
     step = await _close_calls(session, run, outputs)
-    await run_status.transition(session, run, "queued", new_attempt=True, queued_at=now(), usage=None)
+    await run_status.transition(session, run, RunStatus.QUEUED, new_attempt=True, queued_at=now(), usage=None)
     events = [
-        event("thread.run.step.completed", step_schemas.shown(step, run.include)),
-        event("thread.run.queued", schemas.Run.model_validate(run)),
+        event(EventName.STEP_COMPLETED, step_schemas.shown(step, run.include)),
+        event(EventName.RUN_QUEUED, schemas.Run.model_validate(run)),
     ]
     events_after_commit(session, run.id, run.attempt, events)
     nudge_after_commit(session)
@@ -264,7 +265,7 @@ async def submit_tool_outputs(
 
 
 async def _close_calls(session: AsyncSession, run: Run, outputs: dict[str | None, str]) -> RunStep:
-    statement = select(RunStep).where(RunStep.run_id == run.id, RunStep.status == "in_progress")
+    statement = select(RunStep).where(RunStep.run_id == run.id, RunStep.status == StepStatus.IN_PROGRESS)
     step = (await session.scalars(statement)).one()
     calls = []
     for call in step.step_details["tool_calls"]:
@@ -273,7 +274,7 @@ async def _close_calls(session: AsyncSession, run: Run, outputs: dict[str | None
         else:
             calls.append(call)
     step.step_details = {**step.step_details, "tool_calls": calls}
-    step.status = "completed"
+    step.status = StepStatus.COMPLETED
     step.completed_at = now()
     await session.flush()
     return step

@@ -13,6 +13,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Text, and_, any_, bindparam
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.base import Json
+from app.domain.statuses import FileStatus
 from app.models import Chunk, VectorStoreFile
 from app.pagination import scoped
 from app.services import attribute_filters
@@ -72,7 +73,7 @@ def in_stores(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
 def select_files(shape: Shape) -> Select[VectorStoreFile]:
     """Selects the files whose chunks are searched."""
     statement = scoped(VectorStoreFile, bindparam("project_id", type_=Text)).where(
-        in_stores(VectorStoreFile.vector_store_id), VectorStoreFile.status == "completed"
+        in_stores(VectorStoreFile.vector_store_id), VectorStoreFile.status == FileStatus.COMPLETED
     )
     if shape:
         statement = statement.where(attribute_filters.holds(VectorStoreFile.attributes))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json, now
 from app.db.session import be_patient
+from app.domain.statuses import FileStatus
 from app.errors import InvalidRequest
 from app.models import Chunk, VectorStore, VectorStoreFile
 
@@ -72,7 +73,7 @@ async def drop_expired(session: AsyncSession) -> bool:
         select(VectorStoreFile.id)
         .where(
             VectorStoreFile.vector_store_id == VectorStore.id,
-            or_(VectorStoreFile.usage_bytes > 0, VectorStoreFile.status == "in_progress"),
+            or_(VectorStoreFile.usage_bytes > 0, VectorStoreFile.status == FileStatus.IN_PROGRESS),
         )
         .exists()
     )
@@ -84,7 +85,9 @@ async def drop_expired(session: AsyncSession) -> bool:
     )
     if store_id is None:
         return False
-    status = case((VectorStoreFile.status == "in_progress", "cancelled"), else_=VectorStoreFile.status)
+    status = case(
+        (VectorStoreFile.status == FileStatus.IN_PROGRESS, FileStatus.CANCELLED), else_=VectorStoreFile.status
+    )
     await session.execute(
         update(VectorStoreFile)
         .where(VectorStoreFile.vector_store_id == store_id)

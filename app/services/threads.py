@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import ids
 from app.db.session import be_patient
+from app.domain.statuses import ACTIVE
 from app.errors import InvalidRequest, NotFound
 from app.models import Message, Run, Thread
-from app.models.run import ACTIVE
 from app.pagination import scoped
 from app.schemas import messages as message_schemas
 from app.schemas import threads as schemas

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import ids
 from app.db.base import now
 from app.db.session import Sessions, transaction
+from app.domain.statuses import UploadStatus
 from app.errors import InvalidRequest, NotFound
 from app.models import File, Upload, UploadPart
 from app.pagination import scoped
@@ -56,7 +57,7 @@ async def pending(session: AsyncSession, project_id: str, upload_id: str, to: st
     """One upload that still waits; `to` is what is to be done to it, for the error. Raises NotFound, InvalidRequest."""
     upload = await get(session, project_id, upload_id, lock=lock)
     overdue = upload.status == "pending" and upload.expires_at <= now()
-    status = "expired" if overdue else upload.status
+    status = UploadStatus.EXPIRED if overdue else upload.status
     if status != "pending":
         raise InvalidRequest(f"Cannot {to} upload with status '{status}'.")
     return upload
@@ -148,7 +149,7 @@ async def _finish(
 ) -> tuple[Upload, File]:
     upload = await pending(session, project_id, upload_id, "complete", lock=True)
     # The file takes the room of its parts.
-    await close(session, storage, upload, "completed")
+    await close(session, storage, upload, UploadStatus.COMPLETED)
     file = await files.add(
         session,
         project_id,
@@ -166,7 +167,7 @@ async def _finish(
 async def cancel(session: AsyncSession, storage: Storage, project_id: str, upload_id: str) -> Upload:
     """Gives up an upload. Raises NotFound, and InvalidRequest for one that waits no more."""
     upload = await pending(session, project_id, upload_id, "cancel", lock=True)
-    await close(session, storage, upload, "cancelled")
+    await close(session, storage, upload, UploadStatus.CANCELLED)
     return upload
 
 

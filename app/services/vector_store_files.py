@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json, now
 from app.db.session import be_patient
+from app.domain.statuses import FileStatus
 from app.errors import InvalidRequest, NotFound
 from app.models import Chunk, Document, VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -86,7 +87,7 @@ async def attach(session: AsyncSession, store: VectorStore, new_files: Sequence[
         await _attach_again(session, row, wanted[file_id])
     added = await _insert(session, store, [new for new in wanted.values() if new.file_id not in present])
     rows = present | {row.id: row for row in added}
-    if any(row.status == "in_progress" for row in rows.values()):
+    if any(row.status == FileStatus.IN_PROGRESS for row in rows.values()):
         ingestion_after_commit(session)
     return [rows[file_id] for file_id in wanted]
 
@@ -125,9 +126,9 @@ async def _attach_again(session: AsyncSession, row: VectorStoreFile, new: NewFil
     if new.attributes:
         row.attributes = new.attributes
     recut = row.chunking_strategy != new.chunking_strategy
-    if not recut and row.status in ("in_progress", "completed"):
+    if not recut and row.status in (FileStatus.IN_PROGRESS, FileStatus.COMPLETED):
         return
-    row.status, row.chunking_strategy = "in_progress", new.chunking_strategy
+    row.status, row.chunking_strategy = FileStatus.IN_PROGRESS, new.chunking_strategy
     row.last_error, row.usage_bytes, row.tries = None, 0, 0
     # Whoever is at it under the old attempt writes nothing more.
     row.attempt, row.lease_expires_at, row.ready_at = row.attempt + 1, None, now()
@@ -147,7 +148,7 @@ async def _insert(session: AsyncSession, store: VectorStore, new_files: Sequence
         vector_store_id=store.id,
         project_id=store.project_id,
         created_at=now(),
-        status="in_progress",
+        status=FileStatus.IN_PROGRESS,
         ready_at=func.now(),
     )
     rows = await session.scalars(statement.returning(VectorStoreFile, sort_by_parameter_order=True), values)
@@ -201,7 +202,7 @@ async def detach(session: AsyncSession, store: VectorStore, file_id: str) -> Non
 async def content(session: AsyncSession, store: VectorStore, file_id: str) -> str:
     """The text of a file, as it was parsed. Raises NotFound, and InvalidRequest for a file that is not completed."""
     row = await get(session, store, file_id)
-    if row.status != "completed":
+    if row.status != FileStatus.COMPLETED:
         message = f"The content of file '{file_id}' cannot be read: its status is '{row.status}', not 'completed'."
         raise InvalidRequest(message)
     return await session.scalar(select(Document.text).where(Document.id == row.document_id)) or ""
@@ -211,7 +212,7 @@ async def pending(session: AsyncSession, store_ids: Sequence[str], before: datet
     """How many files that these stores were given before a time wait for the end of their ingestion."""
     statement = select(func.count()).where(
         VectorStoreFile.vector_store_id.in_(list(store_ids)),
-        VectorStoreFile.status == "in_progress",
+        VectorStoreFile.status == FileStatus.IN_PROGRESS,
         VectorStoreFile.created_at < before,
     )
     return (await session.execute(statement)).scalar_one()

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import ids
 from app.db.base import now
 from app.db.session import be_patient
+from app.domain.statuses import FileStatus, StoreStatus
 from app.errors import InvalidRequest, NotFound
 from app.models import VectorStore, VectorStoreFile
 from app.pagination import Page, PageQuery, paginate, scoped
@@ -118,9 +119,9 @@ async def all_shown(session: AsyncSession, stores: Sequence[VectorStore]) -> lis
 
 def _shown(store: VectorStore, tally: Tally) -> schemas.VectorStore:
     if store_expiry.is_expired(store):
-        status = "expired"
+        status = StoreStatus.EXPIRED
     else:
-        status = "in_progress" if "in_progress" in tally.by_status else "completed"
+        status = StoreStatus.IN_PROGRESS if FileStatus.IN_PROGRESS in tally.by_status else StoreStatus.COMPLETED
     columns = {name: getattr(store, name) for name in _COLUMNS}
     return schemas.VectorStore.model_validate(
         {**columns, "status": status, "usage_bytes": tally.usage_bytes, "file_counts": tally.file_counts}

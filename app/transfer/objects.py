@@ -20,8 +20,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.db.base import ApiObject, Json
+from app.domain.statuses import ACTIVE
 from app.models import Assistant, File, Message, Run, RunStep, Thread, VectorStore, VectorStoreFile
-from app.models.run import ACTIVE
 from app.schemas.chunking import StaticChunking, stored_chunking
 from app.transfer import shapes
 

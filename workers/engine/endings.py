@@ -8,6 +8,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.backends.base import BackendFailure
 from app.db.base import Json
 from app.db.session import DATABASE_AWAY, transaction
+from app.domain.event_names import EventName
+from app.domain.statuses import RunStatus
 from app.events import event
 from app.schemas import runs as run_schemas
 from app.services import run_endings, run_leases
@@ -34,16 +36,16 @@ async def fail_by(attempt: Attempt, group: ExceptionGroup[Exception]) -> None:
 async def break_down(attempt: Attempt) -> None:
     """Fails the run for a mistake of ours."""
     # A change of status that was rolled back has left its mark here.
-    set_committed_value(attempt.run, "status", "in_progress")
+    set_committed_value(attempt.run, "status", RunStatus.IN_PROGRESS)
     await fail(attempt, "server_error", "Sorry, something went wrong.")
 
 
 async def fail(attempt: Attempt, code: str, message: str) -> None:
     """Ends the run as failed, with this as its `last_error`."""
-    await end(attempt, "failed", last_error={"code": code, "message": message})
+    await end(attempt, RunStatus.FAILED, last_error={"code": code, "message": message})
 
 
-async def end(attempt: Attempt, to: str, *, usage: Json | None = None, **details: Any) -> None:
+async def end(attempt: Attempt, to: RunStatus, *, usage: Json | None = None, **details: Any) -> None:
     """Ends the run with whatever the present turn has written kept as it is, if it can be."""
     try:
         await _end_with_turn(attempt, to, usage, **details)
@@ -54,13 +56,13 @@ async def end(attempt: Attempt, to: str, *, usage: Json | None = None, **details
         await break_off(attempt, to)
 
 
-async def break_off(attempt: Attempt, to: str, message: str = "Sorry, something went wrong.") -> None:
+async def break_off(attempt: Attempt, to: RunStatus, message: str = "Sorry, something went wrong.") -> None:
     """Ends the run without a look at what it holds (app.services.run_endings)."""
     async with transaction(attempt.process.sessions) as session:
         await run_endings.break_off(session, attempt.lease.key, attempt.lease.attempt, to, message=message)
 
 
-async def _end_with_turn(attempt: Attempt, to: str, usage: Json | None, **details: Any) -> None:
+async def _end_with_turn(attempt: Attempt, to: RunStatus, usage: Json | None, **details: Any) -> None:
     drafts: dict[str, list[Json]] = {}
     async with transaction(attempt.process.sessions) as session:
         if attempt.turn is not None:
@@ -75,11 +77,11 @@ async def interrupt(attempt: Attempt, interruption: Interrupted) -> None:
     match interruption.reason:
         case "cancelled":
             async with transaction(attempt.process.sessions) as session:
-                attempt.run = await run_leases.reload(session, attempt.run, "cancelling")
-            attempt.log.append(event("thread.run.cancelling", run_schemas.Run.model_validate(attempt.run)))
-            await end(attempt, "cancelled")
+                attempt.run = await run_leases.reload(session, attempt.run, RunStatus.CANCELLING)
+            attempt.log.append(event(EventName.RUN_CANCELLING, run_schemas.Run.model_validate(attempt.run)))
+            await end(attempt, RunStatus.CANCELLED)
         case "expired":
-            await end(attempt, "expired")
+            await end(attempt, RunStatus.EXPIRED)
         case "stopping":
             async with transaction(attempt.process.sessions) as session:
                 await run_leases.hand_back(session, attempt.run)

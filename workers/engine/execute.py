@@ -17,6 +17,8 @@ from app import ids
 from app.backends.base import BackendFailure, CompletionRequest, Model
 from app.backends.parameters import WindowExceeded
 from app.db.session import DATABASE_AWAY, autocommit, is_outage
+from app.domain.event_names import EventName
+from app.domain.statuses import RunStatus
 from app.errors import in_brief
 from app.events import event
 from app.models import Run
@@ -93,13 +95,13 @@ class Execution:
             await endings.interrupt(self._attempt, interruption)
         except takeovers.GivenUp:
             log.warning("run_given_up")
-            await endings.break_off(self._attempt, "failed", _GIVEN_UP)
+            await endings.break_off(self._attempt, RunStatus.FAILED, _GIVEN_UP)
         except BackendFailure as failure:
             await endings.fail(self._attempt, failure.code, failure.message)
         except StorageAway as away:
             await endings.fail(self._attempt, "server_error", away.message)
         except request.BudgetSpent as spent:
-            await endings.end(self._attempt, "incomplete", incomplete_details={"reason": spent.reason})
+            await endings.end(self._attempt, RunStatus.INCOMPLETE, incomplete_details={"reason": spent.reason})
         except ExceptionGroup as group:  # of tool calls side by side
             await endings.fail_by(self._attempt, group)
         except (RunLost, *DATABASE_AWAY):
@@ -113,7 +115,7 @@ class Execution:
         has_begun = await self._process.event_log.wait_for_beginning(run.id, run.attempt - 1)
         if not has_begun and run.attempt > 1:
             run_log.skip()
-        run_log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
+        run_log.append(event(EventName.RUN_IN_PROGRESS, run_schemas.Run.model_validate(run)))
 
     async def _take_turns(self) -> None:
         attempt = self._attempt

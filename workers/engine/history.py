@@ -8,6 +8,7 @@ from sqlalchemy import Executable, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Json
+from app.domain.statuses import StepStatus
 from app.models import Message, Run, RunStep
 from app.services import run_endings
 from workers.engine.context import OwnTurn, ToldCall, ToolExchange
@@ -159,7 +160,7 @@ async def read_past(session: AsyncSession, run: Run, toolbox: Toolbox) -> Past:
             turns[step.turn] = replace(turn, exchange=_exchange(step, toolbox))
     usage = run_endings.total_usage(step.usage for step in steps)
     spent = Spent(usage["prompt_tokens"], usage["completion_tokens"])
-    open_step = next((step for step in steps if step.status == "in_progress"), None)
+    open_step = next((step for step in steps if step.status == StepStatus.IN_PROGRESS), None)
     in_order = [turns[number] for number in sorted(turns)]
     return Past(in_order, max(turns) + 1, spent, gathering.material(), found, open_step)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from app.db.base import Json, now
 from app.db.session import transaction
+from app.domain.event_names import EventName
+from app.domain.statuses import RunStatus, StepStatus
 from app.events import event
 from app.models import Run, RunStep
 from app.schemas import runs as run_schemas
@@ -93,11 +95,11 @@ class HostedCalls:
                 setattr(self._step, name, value)
 
     async def _close(self) -> None:
-        await self._write(status="completed", completed_at=now())
-        self._log.append(*step_events(self._step, "completed", include=self._run.include))
+        await self._write(status=StepStatus.COMPLETED, completed_at=now())
+        self._log.append(*step_events(self._step, StepStatus.COMPLETED, include=self._run.include))
 
     async def _pause(self) -> None:
         asked = function.required_action(self._calls())
         async with transaction(self._context.sessions) as session:
-            await run_status.transition(session, self._run, "requires_action", required_action=asked)
-        self._log.append(event("thread.run.requires_action", run_schemas.Run.model_validate(self._run)))
+            await run_status.transition(session, self._run, RunStatus.REQUIRES_ACTION, required_action=asked)
+        self._log.append(event(EventName.RUN_REQUIRES_ACTION, run_schemas.Run.model_validate(self._run)))

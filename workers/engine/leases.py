@@ -7,13 +7,17 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Sessions, transaction
+from app.domain.statuses import RunStatus
 from app.models import Run
 from app.services import run_blame, run_leases
 from app.signals import stops
 from workers.leasing.leases import Interruption, Lease, Leases
 
 #: By the status of a run that is held.
-_INTERRUPTIONS: Final[Mapping[str, Interruption | None]] = {"in_progress": None, "cancelling": "cancelled"}
+_INTERRUPTIONS: Final[Mapping[str, Interruption | None]] = {
+    RunStatus.IN_PROGRESS: None,
+    RunStatus.CANCELLING: "cancelled",
+}
 
 RunLease = Lease[str]
 

@@ -6,6 +6,7 @@ The lost worker stored before it told, and what it had not yet written to the lo
 from redis.exceptions import RedisError
 
 from app.db.session import transaction
+from app.domain.event_names import EventName
 from app.events import event
 from app.models import Run
 from app.schemas import runs as run_schemas
@@ -29,14 +30,14 @@ async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
     if run_blame.is_hopeless(run):
         raise GivenUp
     told = await _told(process, run)
-    if told.last == "thread.run.queued":
-        log.append(event("thread.run.in_progress", run_schemas.Run.model_validate(run)))
+    if told.last == EventName.RUN_QUEUED:
+        log.append(event(EventName.RUN_IN_PROGRESS, run_schemas.Run.model_validate(run)))
     async with transaction(process.sessions) as session:
         await run_status.hold(session, run)
         kept = await run_steps.discard_unfinished(session, run)
         progress = run_steps.progress(kept)
         await run_blame.note_progress(session, run, progress, claim.blame)
-    if told.last is None or not all(told.has_told(f"thread.run.step.{step.status}", step.id) for step in kept):
+    if told.last is None or not all(told.has_told(EventName.of_step(step.status), step.id) for step in kept):
         log.skip()
     log.append(*told.end_dropped({step.id for step in kept}))
     if run_blame.is_too_much(run, progress):

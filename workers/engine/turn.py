@@ -8,6 +8,8 @@ from app.backends.base import Delta, Finish, FinishReason, RefusalDelta, TextDel
 from app.backends.thoughts import is_blank
 from app.db.base import Json, now
 from app.db.session import Sessions, autocommit, transaction
+from app.domain.event_names import EventName
+from app.domain.statuses import MessageStatus, StepStatus
 from app.events import RunEvent, event
 from app.models import Message, Run, RunStep
 from app.schemas import messages as message_schemas
@@ -88,7 +90,7 @@ class Turn:
             await run_rows.insert_held(session, self._run, message, step)
         events = step_events(step, "created", "in_progress")
         shown = message_schemas.Message.model_validate(message)
-        events += [event("thread.message.created", shown), event("thread.message.in_progress", shown)]
+        events += [event(EventName.MESSAGE_CREATED, shown), event(EventName.MESSAGE_IN_PROGRESS, shown)]
         self.message = MessageDraft(message, step, self._material)
         self._log.append(*events, *self.message.begin())
 
@@ -123,12 +125,12 @@ class Turn:
         self._tell(self.message.end())
         message, step = self.message.message, self.message.step
         message.content = self.message.content()
-        message.status = "completed"
-        step.status = "completed"
+        message.status = MessageStatus.COMPLETED
+        step.status = StepStatus.COMPLETED
         message.completed_at = step.completed_at = now()
         step.usage = usage or run_endings.total_usage([])
         shown = message_schemas.Message.model_validate(message)
-        return [event("thread.message.completed", shown), *step_events(step, "completed")]
+        return [event(EventName.MESSAGE_COMPLETED, shown), *step_events(step, StepStatus.COMPLETED)]
 
     def keep_calls(self, usage: Json | None) -> list[Json]:
         """Writes the calls and the usage of the turn to their step, a row that the caller has put into a session."""
@@ -143,10 +145,10 @@ class Turn:
         self.keep_calls(usage)
         assert self.calls is not None  # noqa: S101 - as above
         step = self.calls.step
-        step.status = "failed"
+        step.status = StepStatus.FAILED
         step.failed_at = now()
         step.last_error = {"code": "server_error", "message": complaint}
-        return step_events(step, "failed")
+        return step_events(step, StepStatus.FAILED)
 
     async def keep(self, session: AsyncSession, usage: Json | None) -> None:
         """Writes the calls and the usage of an unfinished turn to its last row, read anew."""
@@ -200,4 +202,4 @@ class Turn:
 def step_events(step: object, *names: str, include: Sequence[str] | None = None) -> list[RunEvent]:
     """Events of a step's row, all with its present state and what `include` asks for."""
     shown = step_schemas.shown(step, include)
-    return [event(f"thread.run.step.{name}", shown) for name in names]
+    return [event(EventName.of_step(name), shown) for name in names]

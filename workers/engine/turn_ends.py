@@ -5,6 +5,8 @@ from typing import Final
 from app.backends.base import BackendFailure, CompletionRequest
 from app.db.base import Json
 from app.db.session import autocommit, transaction
+from app.domain.event_names import EventName
+from app.domain.statuses import RunStatus
 from app.events import event
 from app.schemas import runs as run_schemas
 from app.services import run_endings, run_status
@@ -26,11 +28,13 @@ async def close_turn(attempt: Attempt, turn: Turn, asked: CompletionRequest, pas
     match turn.reason():
         case "length":
             details = {"reason": "max_completion_tokens"}
-            await endings.end(attempt, "incomplete", usage=stored, incomplete_details=details)
+            await endings.end(attempt, RunStatus.INCOMPLETE, usage=stored, incomplete_details=details)
             return True
         case "content_filter":
             error = {"code": "invalid_prompt", "message": "The model's answer was stopped by a content filter."}
-            await endings.end(attempt, "failed", usage=stored, last_error=error, message_reason="content_filter")
+            await endings.end(
+                attempt, RunStatus.FAILED, usage=stored, last_error=error, message_reason="content_filter"
+            )
             return True
     if turn.calls is None:
         await _complete(attempt, turn, stored)
@@ -60,11 +64,13 @@ async def _complete(attempt: Attempt, turn: Turn, usage: Json) -> None:
     events = turn.close_message(usage)
     if turn.number == 0:
         async with autocommit(attempt.process.sessions) as session:
-            ending = await run_endings.finish(session, attempt.run, "completed", steps=turn.steps(), rows=turn.rows())
+            ending = await run_endings.finish(
+                session, attempt.run, RunStatus.COMPLETED, steps=turn.steps(), rows=turn.rows()
+            )
     else:
         async with transaction(attempt.process.sessions) as session:
             session.add_all(turn.rows())
-            ending = await run_endings.finish(session, attempt.run, "completed")
+            ending = await run_endings.finish(session, attempt.run, RunStatus.COMPLETED)
     attempt.log.append(*events, *ending)
 
 
@@ -74,8 +80,8 @@ async def _pause(attempt: Attempt, turn: Turn, usage: Json) -> None:
         session.add_all(turn.rows())
         calls = turn.keep_calls(usage)
         required_action = function.required_action(calls)
-        await run_status.transition(session, attempt.run, "requires_action", required_action=required_action)
-    attempt.log.append(event("thread.run.requires_action", run_schemas.Run.model_validate(attempt.run)))
+        await run_status.transition(session, attempt.run, RunStatus.REQUIRES_ACTION, required_action=required_action)
+    attempt.log.append(event(EventName.RUN_REQUIRES_ACTION, run_schemas.Run.model_validate(attempt.run)))
 
 
 async def _refuse_calls(attempt: Attempt, turn: Turn, usage: Json, complaint: str, past: Past) -> None:

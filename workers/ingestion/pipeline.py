@@ -23,6 +23,7 @@ import structlog
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Vector
 from app.db.session import DATABASE_AWAY, transaction
+from app.domain.statuses import FileStatus
 from app.errors import NotFound, in_brief
 from app.models import File
 from app.models.file import WITHOUT_CONTENTS
@@ -249,7 +250,7 @@ class Ingestion:
         async with transaction(self._process.sessions) as session:
             error = {"code": code, "message": message}
             await ingestion_claims.note(
-                session, self._claim, status="failed", last_error=error, usage_bytes=0, lease_expires_at=None
+                session, self._claim, status=FileStatus.FAILED, last_error=error, usage_bytes=0, lease_expires_at=None
             )
             await chunk_rows.drop(session, self._claim)
         log.info("file_failed", code=code, message=message)
