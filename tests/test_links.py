@@ -61,3 +61,12 @@ def test_a_dead_link_is_found(tmp_path: Path, link: str) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# A `page`, by hand\n\n[good](#a-page-by-hand) [bad]({link})\n\n```\n[shown](only.md)\n```\n")
     assert dead_links(page) == [link]
+
+
+NAMED = re.compile(r"`((?:app|benchmarks|docker|examples|migrations|sandbox|scripts|tests|workers)/[^`\s:]*)")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_files_that_are_named_are_there(page: Path) -> None:
+    names = NAMED.findall(page.read_text())
+    assert [name for name in names if not list(ROOT.glob(name.rstrip("/")))] == []
