@@ -1,8 +1,8 @@
 """Requests as clients of other languages write them, but for ids and keys.
 
-Go: sashabaranov/go-openai 1.43. PHP: openai-php/client on Guzzle. Ruby: ruby-openai 8 on Faraday. These are as their
-sources write them. .NET (openai-dotnet on System.Net.Http, without quotes around the names in forms) and Java (on
-OkHttp) are as their HTTP libraries write.
+Go: sashabaranov/go-openai 1.43, as its sources write. PHP: openai-php/client on Guzzle 7, and Ruby: ruby-openai 8.3 on
+Faraday 2.14, as they were seen to write. .NET (openai-dotnet on System.Net.Http, without quotes around the names in
+forms) and Java (on OkHttp) are as their HTTP libraries write.
 """
 
 import http.client
@@ -45,9 +45,9 @@ _GO_FORM: Final = b"0f3b8d1f9c7a4e6ab5d2c8e1f0a9b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2
 _PHP_HEAD: Final = ("User-Agent: GuzzleHttp/7", JSON, V2)
 _PHP_FORM: Final = b"65f1c2a3b4d5e6.12345678"
 _RUBY_HEAD: Final = (
-    "User-Agent: Faraday v2.9.0",
+    "User-Agent: Ruby",
     JSON,
-    V2,
+    "Openai-Beta: assistants=v2",
     "Accept-Encoding: gzip;q=1.0,deflate;q=0.6,identity;q=0.3",
     "Accept: */*",
 )
@@ -100,14 +100,14 @@ GOLDEN: Final = (
     Golden(
         "PHP",
         _PHP_HEAD,
-        _PHP_HEAD,
+        (*_PHP_HEAD, "Content-Length: 0"),
         b"[]",
         "",
         b'{"model":"%(model)s","name":"A","tools":[{"type":"function","function":{"name":"look","description":"d",'
         b'"parameters":{"type":"object","properties":{}}}}]}',
         b"[]",
         b'{"assistant_id":"%(assistant)s"}',
-        f'multipart/form-data; boundary="{_PHP_FORM.decode()}"',
+        f"multipart/form-data; boundary={_PHP_FORM.decode()}",
         b'--%(b)s\r\nContent-Disposition: form-data; name="purpose"\r\nContent-Length: 10\r\n\r\nassistants\r\n'
         b"--%(b)s\r\n"
         b'Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Length: 5\r\nContent-Type: '
