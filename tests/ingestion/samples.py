@@ -175,23 +175,49 @@ def _cell(value: str | float) -> str:
 
 def odt(paragraphs: Sequence[str], *, encrypted: bool = False) -> bytes:
     """An OpenDocument text."""
-    office = "urn:oasis:names:tc:opendocument:xmlns"
-    body = "".join(f"<text:p>{text}</text:p>" for text in paragraphs)
+    return odf("text", "".join(f"<text:p>{text}</text:p>" for text in paragraphs), encrypted=encrypted)
+
+
+_ODF = "urn:oasis:names:tc:opendocument:xmlns"
+_ODF_NAMES = " ".join(
+    f'xmlns:{prefix}="{_ODF}:{name}:1.0"'
+    for prefix, name in (
+        *(("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("chart", "chart")),
+        *(("presentation", "presentation"), ("style", "style"), ("svg", "svg-compatible")),
+    )
+)
+
+
+def odf(kind: str, body: str, *, encrypted: bool = False, template: bool = False) -> bytes:
+    """An OpenDocument file: a text, a spreadsheet, a presentation, or one of a chart alone."""
     encryption = "<manifest:encryption-data/>" if encrypted else ""
     return archive(
         {
-            "mimetype": "application/vnd.oasis.opendocument.text",
-            "content.xml": (
-                f'{_XML}<office:document-content xmlns:office="{office}:office:1.0" xmlns:text="{office}:text:1.0">'
-                f"<office:body><office:text>{body}</office:text></office:body></office:document-content>"
-            ),
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}{'-template' if template else ''}",
+            "content.xml": odf_content(kind, body),
             "META-INF/manifest.xml": (
-                f'{_XML}<manifest:manifest xmlns:manifest="{office}:manifest:1.0"><manifest:file-entry '
+                f'{_XML}<manifest:manifest xmlns:manifest="{_ODF}:manifest:1.0"><manifest:file-entry '
                 f'manifest:full-path="content.xml" manifest:media-type="text/xml">{encryption}</manifest:file-entry>'
                 "</manifest:manifest>"
             ),
         }
     )
+
+
+def odf_content(kind: str, body: str) -> str:
+    """The part of an OpenDocument file that has its content."""
+    return (
+        f'{_XML}<office:document-content {_ODF_NAMES} xmlns:xlink="http://www.w3.org/1999/xlink"><office:body>'
+        f"<office:{kind}>{body}</office:{kind}></office:body></office:document-content>"
+    )
+
+
+def flat_odf(kind: str, body: str) -> bytes:
+    """An OpenDocument file that is one piece of XML."""
+    return (
+        f'{_XML}\n<office:document {_ODF_NAMES} office:mimetype="application/vnd.oasis.opendocument.{kind}">'
+        f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document>"
+    ).encode()
 
 
 def epub(chapters: Sequence[str]) -> bytes:
@@ -265,7 +291,7 @@ def doc_of_word_6(
     return compound_file({"WordDocument": bytes(word) + table})
 
 
-def xls(cells: Sequence[Sequence[str]], more: bytes = b"") -> bytes:
+def xls(cells: Sequence[Sequence[str]], more: bytes = b"", of_sheet: bytes = b"") -> bytes:
     """A workbook as Excel 97 wrote them, with one sheet of Latin-1 texts; `more` are records that are of no sheet."""
     labels = b"".join(
         xls_record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
@@ -273,7 +299,7 @@ def xls(cells: Sequence[Sequence[str]], more: bytes = b"") -> bytes:
         for column, text in enumerate(texts)
     )
     end = xls_record(0x000A, b"")
-    sheet = xls_record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0)) + labels + end
+    sheet = xls_record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0010, 0, 0, 0, 0)) + labels + of_sheet + end
     start = xls_record(0x0809, struct.pack("<HHHHII", 0x0600, 0x0005, 0, 0, 0, 0))
     name = struct.pack("<BBBB", 0, 0, 5, 0) + b"Sheet"
     offset = len(start) + 4 + 4 + len(name) + len(more) + len(end)

@@ -1,6 +1,7 @@
 """Older Office documents are told by what their topmost folder has; what is not read is refused by its name."""
 
 import contextlib
+import re
 import struct
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 
 from tests.ingestion import samples
 from tests.ingestion.test_parsing import read, refusal
+from workers.ingestion import kinds
 from workers.ingestion.compound_files import CompoundFile
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "retrieval.md"
 
 FILLED = b"x" * 5000
 
@@ -42,48 +46,52 @@ async def test_what_lies_in_the_topmost_folder_decides(tmp_path: Path, name: str
         assert "embedded" not in text
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "message"),
-    [
-        ("a.ppt", samples.compound_file({"PowerPoint Document": FILLED}), "(.ppt), which is not supported. Save it"),
-        ("a.pps", samples.compound_file({"PowerPoint Document": FILLED, "Workbook": FILLED}), "(.ppt), which is not"),
-        ("a.doc", samples.compound_file({"PowerPoint Document": FILLED}), "(.ppt), which is not supported. Save it"),
-        ("a.ppt", samples.compound_file({"PP40": FILLED}), "(.ppt), which is not"),
-        ("a.vsd", samples.compound_file({"VisioDocument": FILLED}), "a Visio drawing, which is not supported. Save it"),
-        ("a.vsdx", samples.archive({"visio/document.xml": "x"}), "a Visio drawing, which is not"),
-        (
-            "a.msg",
-            samples.compound_file({"__properties_version1.0": FILLED}),
-            "an Outlook message (.msg), which is not",
-        ),
-        ("a.pub", samples.compound_file({"Quill": FILLED}), "a Publisher document, which is not"),
-        ("a.hwp", samples.compound_file({"FileHeader": FILLED}), "a Hangul document (.hwp), which is not"),
-        ("a.doc", b"\xdb\xa5\x2d\0" + bytes(range(256)) * 9, "before 1995, which is not supported. Save it"),
-        ("a.wpd", b"\xffWPC" + bytes(range(256)) * 9, "a WordPerfect document, which is not"),
-        ("a.pages", samples.archive({"Index/Document.iwa": "x"}), "a Pages document, which is not supported. Save it"),
-        (
-            "a.numbers",
-            samples.archive({"Index/Document.iwa": "x", "Index/CalculationEngine-1.iwa": "x"}),
-            "a Numbers spreadsheet, which is not supported. Save it as an Excel workbook (.xlsx) and try again.",
-        ),
-        (
-            "a.key",
-            samples.archive({"Index/Document.iwa": "x", "Index/Slide-1.iwa": "x"}),
-            "a Keynote presentation, which",
-        ),
-        ("a.oxps", samples.archive({"FixedDocumentSequence.fdseq": "x"}), "an XPS document, which is not"),
-        (
-            "a.odg",
-            samples.archive({"mimetype": "application/vnd.oasis.opendocument.graphics"}),
-            "an OpenDocument drawing",
-        ),
-    ],
-)
-async def test_what_is_not_read_is_told_by_its_name(tmp_path: Path, name: str, data: bytes, message: str) -> None:
-    refused = await refusal(tmp_path, name, data)
-    assert refused.code == "unsupported_file"
-    assert message in refused.message
-    assert refused.message.endswith(" and try again.")
+#: A small file of each kind that is known and not read, by its extension.
+FOREIGN = {
+    "ppt": samples.compound_file({"PowerPoint Document": FILLED}),
+    "pps": samples.compound_file({"PowerPoint Document": FILLED, "Workbook": FILLED}),
+    "pot": samples.compound_file({"PP40": FILLED}),
+    "xlsb": samples.archive({"xl/workbook.bin": "x", "xl/worksheets/sheet1.bin": "x"}),
+    "pages": samples.archive({"Index/Document.iwa": "x"}),
+    "numbers": samples.archive({"Index/Document.iwa": "x", "Index/CalculationEngine-1.iwa": "x"}),
+    "key": samples.archive({"Index/Document.iwa": "x", "Index/Slide-1.iwa": "x"}),
+    "msg": samples.compound_file({"__properties_version1.0": FILLED}),
+    "vsd": samples.compound_file({"VisioDocument": FILLED}),
+    "vsdx": samples.archive({"visio/document.xml": "x"}),
+    "pub": samples.compound_file({"Quill": FILLED}),
+    "odg": samples.odf("graphics", "<draw:page/>"),
+    "xps": samples.archive({"FixedDocumentSequence.fdseq": "x"}),
+    "one": bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + FILLED,
+    "hwp": samples.compound_file({"FileHeader": FILLED}),
+    "wpd": b"\xffWPC" + bytes(range(256)) * 9,
+    "wps": samples.compound_file({"MatOST": FILLED}),
+    "doc of Word 2": b"\xdb\xa5\x2d\0" + bytes(range(256)) * 9,
+}
+
+
+@pytest.mark.parametrize("extension", FOREIGN)
+async def test_what_is_not_read_is_told_by_its_name(tmp_path: Path, extension: str) -> None:
+    for name in (f"a.{extension.split(maxsplit=1)[0]}", "a.doc", "a.what"):
+        refused = await refusal(tmp_path, name, FOREIGN[extension])
+        assert refused.code == "unsupported_file"
+        assert "which is not supported. Save it as" in refused.message
+        advised = set(re.findall(r"\.\w+\b|PDF", refused.message.partition("Save it")[2]))
+        assert advised <= set(re.findall(r"\.\w+\b|PDF", documented("unsupported_file")[extension]))
+
+
+def documented(code: str) -> dict[str, str]:
+    """By the extension: what the document says of what is refused."""
+    rows = re.findall(rf"^\| (.+?) \| `{code}`(.*) \|$", DOCUMENT.read_text(), re.M)
+    return {extension: advice for extensions, advice in rows for extension in extensions.split(", ")}
+
+
+def test_the_document_lists_what_is_read_and_what_is_not() -> None:
+    table = DOCUMENT.read_text().partition("## What is read")[2].partition("What is not read")[0]
+    listed = {name for names in re.findall(r"^\| ([a-z, ]+) \|", table, re.M) for name in names.split(", ")}
+    assert {kinds.kind_of(f"a.{name}") for name in listed - {"format", "texts"}} == kinds._DOCUMENTS
+    assert listed >= {*kinds._DOCUMENTS, *kinds._ALIASES}
+    assert FOREIGN.keys() <= documented("unsupported_file").keys()
+    assert documented("unsupported_file").keys() & kinds._DOCUMENTS == set()
 
 
 @pytest.mark.parametrize("name", ["a.docx", "a.xlsb", "a.ppt", "a.what"])

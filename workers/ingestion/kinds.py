@@ -12,15 +12,18 @@ TEXT: Final = "text"
 UNKNOWN: Final = "unknown"
 
 #: Formats with a parser of their own; each is named as its extension is.
-_DOCUMENTS: Final = frozenset({"doc", "docx", "epub", "html", "odt", "pdf", "pptx", "rtf", "xls", "xlsx"})
+_DOCUMENTS: Final = frozenset({"doc", "docx", "epub", "html", "odp", "ods", "odt", "pdf", "pptx", "rtf", "xls", "xlsx"})
 
 _ALIASES: Final = {
     **dict.fromkeys(("htm", "mht", "mhtml", "xhtml"), "html"),
     "dot": "doc",
     "xlt": "xls",
     **dict.fromkeys(("docm", "dotx", "dotm"), "docx"),
-    **dict.fromkeys(("pptm", "ppsx", "potx"), "pptx"),
-    **dict.fromkeys(("xlsm", "xltx"), "xlsx"),
+    **dict.fromkeys(("pptm", "ppsx", "ppsm", "potx", "potm"), "pptx"),
+    **dict.fromkeys(("xlsm", "xltx", "xltm"), "xlsx"),
+    **dict.fromkeys(("ott", "fodt"), "odt"),
+    **dict.fromkeys(("ots", "fods"), "ods"),
+    **dict.fromkeys(("otp", "fodp"), "odp"),
 }
 
 # OpenAI's list (contract, section 9), and what is as surely text. A name that is missing here loses nothing by it: the

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
+from math import isfinite
 from typing import Final
 
 from workers.ingestion import date_formats
@@ -33,7 +34,7 @@ BUILT_IN: Final = (
 )
 
 #: A quoted text, an escaped character, a width or a filling, brackets, an exponent, or any one character.
-_TOKEN: Final = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|[Gg]eneral|[eE][+-]|.', re.S)
+_TOKEN: Final = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|(?i:general)|[eE][+-]|.', re.S)
 _CONDITION: Final = re.compile(r"\[(<=|>=|<>|<|>|=)\s*(-?[\d.]+)\]")
 _CURRENCY: Final = re.compile(r"\[\$([^\]-]*)(?:-[^\]]*)?\]")
 
@@ -75,6 +76,8 @@ def shown_text(text: str, format_: str) -> str:
 
 def general(number: float) -> str:
     """`number` where no format is asked for."""
+    if not isfinite(number):
+        return "#NUM!"
     if number == int(number) and abs(number) < 1e15:
         return str(int(number))
     return f"{number:.10g}".replace("e", "E")

@@ -1,105 +1,40 @@
-"""From an OpenDocument text to its text: paragraphs, lists, tables, notes, comments, boxes, headers and footers."""
+"""From an OpenDocument text or presentation to its text, and from files of one piece of XML of all kinds."""
 
-from typing import Final
-
-from workers.ingestion import markdown_tables, text_decoding
-from workers.ingestion.office_xml import Element, Package, attribute, child, every, local
+from workers.ingestion import ods_reading, pages, text_decoding
+from workers.ingestion.odf_blocks import blocks, body_of, margins
+from workers.ingestion.office_xml import Element, Package, child, local, parse
 from workers.ingestion.parsed import ParsedFile
-
-#: What is not shown: deletions, the numbers of notes, who wrote a comment and when.
-_SKIPPED: Final = frozenset(
-    {
-        *("tracked-changes", "note-citation", "creator", "date", "forms", "sequence-decls", "user-field-decls"),
-        *("variable-decls", "desc", "title", "ruby-text", "bookmark-start", "annotation-end", "event-listeners"),
-    }
-)
-
-_MAX_BLANKS: Final = 1000
 
 
 def read(data: bytes) -> ParsedFile:
-    """The text of the document. Raises what a broken archive or broken markup raises."""
+    """The text of a document of texts or of a presentation. Raises what a broken archive or broken markup raises."""
     package = Package(data)
-    content = package.xml("content.xml")
-    body = child(content, "body")
+    return read_parts(body_of(package), package.xml("styles.xml"))
+
+
+def read_flat(data: bytes) -> ParsedFile:
+    """The text of a document of any kind that is one file of XML. Raises what broken markup raises."""
+    root = parse(data)
+    body = child(root, "body")
     if body is None:
         raise KeyError("body")
-    styles = package.xml("styles.xml")
-    margins: dict[str, list[str]] = {"header": [], "footer": []}
-    for element in styles.iter() if styles is not None else ():
-        if local(element) in margins:
-            margins[local(element)] += _blocks(element)
-    # Pages of several kinds may say the same.
-    parts = [*dict.fromkeys(margins["header"]), *_blocks(body), *dict.fromkeys(margins["footer"])]
-    return ParsedFile(text_decoding.tidy("\n\n".join(parts)))
+    if child(body, "spreadsheet") is not None:
+        return ods_reading.read_parts(body, root)
+    return read_parts(body, root)
 
 
-def _blocks(element: Element, depth: int = 0) -> list[str]:
-    """The paragraphs, lists and tables below `element`."""
-    found: list[str] = []
-    for block in element:
-        name = local(block)
-        if name in {"p", "h"}:
-            found += _paragraph(block)
-        elif name in {"list-item", "list-header"}:
-            first, *rest = _blocks(block, depth) or [""]
-            found += [f"{'  ' * (depth - 1)}- {first}" if first else "", *rest]
-        elif name == "table":
-            found.append(_table(block))
-        elif name not in _SKIPPED:
-            found += _blocks(block, depth + (name == "list"))
-    return [block for block in found if block]
+def read_parts(body: Element, styles: Element | None) -> ParsedFile:
+    """The text of a body, with the headers and footers that its styles have; the pages of a presentation."""
+    slides = child(body, "presentation")
+    if slides is not None:
+        return pages.together("\n\n".join(_slide(page)) for page in slides if local(page) == "page")
+    header, footer = margins(styles)
+    return ParsedFile(text_decoding.tidy("\n\n".join([*header, *blocks(body), *footer])))
 
 
-def _paragraph(element: Element) -> list[str]:
-    after: list[str] = []
-    text = _inline(element, after).strip(" \n")
-    if local(element) == "h" and text:
-        level = attribute(element, "outline-level") or "1"
-        text = f"{'#' * min(int(level) if level.isdigit() else 1, 6)} {text}"
-    return [text, *after]
-
-
-def _inline(element: Element, after: list[str]) -> str:
-    """The text of a paragraph; what hangs on it (notes, comments, boxes) is put into `after`."""
-    out = [element.text or ""]
-    for part in element:
-        name = local(part)
-        if name == "tab":
-            out.append("\t")
-        elif name == "line-break":
-            out.append("\n")
-        elif name == "s":
-            count = attribute(part, "c") or "1"
-            out.append(" " * min(int(count) if count.isdigit() else 1, _MAX_BLANKS))
-        elif name == "note":
-            number = child(part, "note-citation")
-            mark = f"[^{''.join(number.itertext()) if number is not None else ''}]"
-            out.append(mark)
-            after.append(f"{mark}: {' '.join(_blocks(part))}")
-        elif name == "annotation":
-            after.append(f"[Comment: {' '.join(_blocks(part))}]")
-        elif name in {"text-box", "table", "frame", "custom-shape"}:
-            after += [_table(part)] if name == "table" else _blocks(part)
-        elif name == "a":
-            out.append(_link(part, _inline(part, after)))
-        elif name not in _SKIPPED:
-            out.append(_inline(part, after))
-        out.append(part.tail or "")
-    return "".join(out)
-
-
-def _link(element: Element, text: str) -> str:
-    address = attribute(element, "href") or ""
-    if not text.strip() or ":" not in address or address.removeprefix("mailto:") in text:
-        return text
-    return f"{text} ({address})"
-
-
-def _table(table: Element) -> str:
-    rows = []
-    for row in every(table, "table-row"):
-        cells = [cell for cell in row if local(cell) in {"table-cell", "covered-table-cell"}]
-        rows.append([" ".join(" ".join(_blocks(cell)).split()) for cell in cells])
-    rows = [row for row in rows if any(row)]
-    return markdown_tables.of(rows) if rows else ""
+def _slide(page: Element) -> list[str]:
+    """What a slide shows, and what its speaker is to say."""
+    found = blocks([part for part in page if local(part) != "notes"])
+    for notes in (part for part in page if local(part) == "notes"):
+        found += [f"Notes: {text}" for text in blocks(notes)]
+    return found

@@ -1,4 +1,4 @@
-"""Checks of the ZIP archives that newer Office documents, OpenDocument texts and EPUB books are."""
+"""Checks of the ZIP archives that newer Office documents, OpenDocument files and EPUB books are."""
 
 import io
 import zipfile
@@ -8,7 +8,7 @@ from typing import Final
 from workers.ingestion import signatures
 from workers.ingestion.parsed import Unparsable
 
-ARCHIVES: Final = frozenset({"docx", "epub", "odt", "pptx", "xlsx"})
+ARCHIVES: Final = frozenset({"docx", "epub", "odp", "ods", "odt", "pptx", "xlsx"})
 
 #: An archive with nothing in it.
 EMPTY: Final = b"PK\5\6" + bytes(18)

@@ -33,8 +33,11 @@ KINDS: Final = (
     "doc",
     "docx",
     "epub",
+    "flat_odf",
     "html",
     "mhtml",
+    "odp",
+    "ods",
     "odt",
     "pdf",
     "pptx",
@@ -98,10 +101,15 @@ def _load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
         from workers.ingestion import xlsx_reading, xml_sheets_reading  # noqa: PLC0415
 
         return partial(_guarded, kind, xlsx_reading.read if kind == "xlsx" else xml_sheets_reading.read)
-    if kind in {"epub", "odt", "rtf"}:
-        from workers.ingestion import epub_reading, odf_reading, rtf_reading  # noqa: PLC0415
+    if kind in {"flat_odf", "odp", "ods", "odt"}:
+        from workers.ingestion import odf_reading, ods_reading  # noqa: PLC0415
 
-        return partial(_guarded, kind, {"epub": epub_reading, "odt": odf_reading, "rtf": rtf_reading}[kind].read)
+        whole = ods_reading.read if kind == "ods" else odf_reading.read
+        return partial(_guarded, kind, odf_reading.read_flat if kind == "flat_odf" else whole)
+    if kind in {"epub", "rtf"}:
+        from workers.ingestion import epub_reading, rtf_reading  # noqa: PLC0415
+
+        return partial(_guarded, kind, epub_reading.read if kind == "epub" else rtf_reading.read)
     if kind == "xls":
         from workers.ingestion import xls_reading  # noqa: PLC0415
 

@@ -11,8 +11,8 @@ from workers.ingestion.parsed import MAX_ENCODED_BYTES, MAX_TEXT_BYTES, ParsedFi
 _TAKE_ALL: Final = frozenset({"doc", "rtf", "xls"})
 
 #: Names that only documents of the kind should have; pages and the like are found under them too.
-_ZIPPED: Final = frozenset({"docx", "pptx", "xlsx", "odt", "epub"})
-_MARKUP: Final = frozenset({"html", "mhtml", "rtf", "xml_sheets", "xml_words"})
+_ZIPPED: Final = frozenset({"docx", "pptx", "xlsx", "odp", "ods", "odt", "epub"})
+_MARKUP: Final = frozenset({"html", "mhtml", "rtf", "xml_sheets", "xml_words", "flat_odf"})
 
 
 def read(data: bytes, kind: str) -> ParsedFile:

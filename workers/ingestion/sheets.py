@@ -9,6 +9,7 @@ from workers.ingestion import markdown_tables, text_decoding
 from workers.ingestion.parsed import ParsedFile
 
 _REFERENCE: Final = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
+_MARGIN_CODES: Final = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z])')
 _BLANKS: Final = re.compile(r"\s+")
 
 
@@ -46,6 +47,11 @@ def named(row: int, column: int) -> str:
         column, rest = divmod(column - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return f"{letters}{row + 1}"
+
+
+def margin(text: str) -> str:
+    """A header or a footer without the marks of its form, and of what stands there (pages, dates)."""
+    return _MARGIN_CODES.sub(" ", text).strip()
 
 
 def together(sheets: Iterable[Sheet]) -> ParsedFile:

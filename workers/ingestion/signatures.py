@@ -19,6 +19,9 @@ NAMES: Final = {
     "epub": "an EPUB book",
     "html": "an HTML page",
     "mhtml": "a web archive (MHTML)",
+    "flat_odf": "an OpenDocument file of XML",
+    "odp": "an OpenDocument presentation",
+    "ods": "an OpenDocument spreadsheet",
     "odt": "an OpenDocument text",
     "pdf": "a PDF document",
     "pptx": "a PowerPoint presentation (.pptx)",
@@ -74,6 +77,9 @@ _XML: Final = re.compile(rb"\s*<\?xml\b")
 _SHEETS_OF_2003: Final = b"urn:schemas-microsoft-com:office:spreadsheet"
 _WORDS_OF_2003: Final = b"http://schemas.microsoft.com/office/word/2003/wordml"
 
+#: A document of OpenDocument that is one file of XML.
+_FLAT_ODF: Final = re.compile(rb"<office:document\b[^>]*office:mimetype", re.S)
+
 #: A page with all that belongs to it, as a browser or Office saves it: a message of several parts.
 _MHTML: Final = re.compile(
     rb"(?:[A-Za-z-]+:.*\r?\n(?:[ \t].*\r?\n)*)*?Content-Type:\s*(?:multipart/related|text/html)", re.I
@@ -95,6 +101,11 @@ _OFFICE_FOLDERS: Final = (("docx", "word/"), ("pptx", "ppt/"), ("xlsx", "xl/"))
 
 _MIMETYPES: Final = {
     b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/vnd.oasis.opendocument.text-template": "odt",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
+    b"application/vnd.oasis.opendocument.spreadsheet-template": "ods",
+    b"application/vnd.oasis.opendocument.presentation": "odp",
+    b"application/vnd.oasis.opendocument.presentation-template": "odp",
     b"application/epub+zip": "epub",
 }
 
@@ -183,6 +194,8 @@ def disguised_format_of(data: bytes) -> str | None:
             return "xml_sheets"
         if _WORDS_OF_2003 in head:
             return "xml_words"
+        if _FLAT_ODF.search(head):
+            return "flat_odf"
     if _MHTML.match(head):
         return "mhtml"
     return "html" if _HTML_PART.match(head) else format_of(data)

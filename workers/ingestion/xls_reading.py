@@ -1,33 +1,32 @@
 """From an Excel workbook of the years before 2007 to its text, by xlrd: cells as they are shown, and comments."""
 
 import io
-import struct
-from typing import Final
 
 import xlrd
 
-from workers.ingestion import number_formats, sheets, signatures
+from workers.ingestion import number_formats, sheets, signatures, xls_records
 from workers.ingestion.compound_files import SIGNATURE, CompoundFile
 from workers.ingestion.parsed import ParsedFile
 from workers.ingestion.sheets import Sheet
-
-#: Records of names that formulas use and of other workbooks ([MS-XLS] 2.3): no cell shows them, and the library breaks
-#: on those that it does not understand.
-_NAMES: Final = frozenset({0x17, 0x18, 0x23, 0x1AE, 0x218, 0x223})
-_IGNORED: Final = 0xFFFF
-_END: Final = 0x0A
 
 
 def read(data: bytes) -> ParsedFile:
     """The text of the workbook. Raises Unparsable where it is protected, and what broken records raise."""
     try:
-        stream = _without_names(_stream(data))
-        book = xlrd.open_workbook(file_contents=stream, logfile=io.StringIO(), formatting_info=True)
+        stream = _stream(data)
+        read = xls_records.is_read(stream)
+        cells = xls_records.cells_alone(stream, drawn=read)
+        book = xlrd.open_workbook(file_contents=cells, logfile=io.StringIO(), formatting_info=True)
     except xlrd.XLRDError as error:
         raise (signatures.protected() if "encrypted" in str(error) else signatures.damaged("xls")) from error
     except (AssertionError, AttributeError) as error:  # what broken records make of xlrd
         raise signatures.damaged("xls") from error
-    return sheets.together(_sheet(book, sheet) for sheet in book.sheets())
+    found = {sheet.name: _sheet(book, sheet) for sheet in book.sheets()}
+    for name, beside in (xls_records.beside(stream) if read else {}).items():
+        sheet = found.setdefault(name, Sheet(name))
+        sheet.notes += [(sheets.named(row, column), text) for row, column, text in beside.notes]
+        sheet.texts += beside.texts
+    return sheets.together(found.values())
 
 
 def _stream(data: bytes) -> bytes:
@@ -36,19 +35,6 @@ def _stream(data: bytes) -> bytes:
         return data
     files = CompoundFile(data)
     return files.read("Workbook" if "workbook" in files.names() else "Book")
-
-
-def _without_names(stream: bytes) -> bytes:
-    """The records with others in the places of names, as sheets are found by their places."""
-    out, place = bytearray(stream), 0
-    while place + 4 <= len(out):
-        number, length = struct.unpack_from("<HH", out, place)
-        if number in _NAMES:
-            struct.pack_into("<H", out, place, _IGNORED)
-        if number == _END:
-            break
-        place += 4 + length
-    return bytes(out)
 
 
 def _sheet(book: xlrd.book.Book, source: xlrd.sheet.Sheet) -> Sheet:

@@ -13,7 +13,6 @@ from workers.ingestion.parsed import ParsedFile
 from workers.ingestion.sheets import Sheet
 
 _MARGINS: Final = frozenset({f"{which}{what}" for which in ("odd", "even", "first") for what in ("Header", "Footer")})
-_MARGIN_CODES: Final = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z])')
 
 _ESCAPED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
@@ -116,7 +115,7 @@ class _Cells:
                 elif name == "hyperlink":
                     self._link(element, links)
                 elif name in _MARGINS and element.text:
-                    self._sheet.texts.append(_MARGIN_CODES.sub(" ", element.text).strip())
+                    self._sheet.texts.append(sheets.margin(element.text))
 
     def _link(self, element: Element, links: dict[str, Link]) -> None:
         """Puts an address after the text that leads there."""
