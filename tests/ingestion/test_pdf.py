@@ -72,6 +72,22 @@ async def test_a_form_without_any_other_text_is_no_scan(tmp_path: Path) -> None:
     assert (await read(tmp_path, "form.pdf", data)).text == "Name: Ada"
 
 
+async def test_fields_whose_form_is_missing_are_read(tmp_path: Path) -> None:
+    """As those of a page that a program has taken out of a document."""
+    fields = [
+        widget("a", 130, 697, "/FT /Tx /V (Ada)"),
+        widget("c", 50, 647, f"/FT /Btn /AS /Yes {CHECK}"),
+        widget("d", 50, 617, f"/FT /Btn /AS /Off {CHECK}"),
+        widget("e", 400, 200, "/FT /Tx /TU (In words) /V (First)"),
+        widget("g", 400, 160, "/FT /Tx /Ff 8192 /V (a password)"),
+        widget("h", 400, 140, "/FT /Tx /F 2 /V (hidden)"),
+        widget("press", 400, 100, "/FT /Btn /Ff 65536"),
+    ]
+    labels = line("Given name:", 50, 700) + line("I agree", 70, 650) + line("Send news", 70, 620)
+    data = page(labels, fields).replace(b"/AcroForm", b"/AcroFern")
+    assert (await read(tmp_path, "a.pdf", data)).text == "Given name: Ada\n[x] I agree\n[ ] Send news\nIn words: First"
+
+
 async def test_notes_upon_pages_are_read(tmp_path: Path) -> None:
     notes = [
         "/Subtype /FreeText /Rect [50 600 200 620] /Contents (Written with a typewriter) /DA (/F1 10 Tf)",

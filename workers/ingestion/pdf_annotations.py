@@ -88,11 +88,11 @@ def _read(page: pypdfium2.PdfPage, handle: Any) -> Annotation | None:
     pdfium.FPDFAnnot_GetRect(handle, rectangle)
     box = Box(rectangle.left, rectangle.bottom, rectangle.right, rectangle.top)
     subtype = pdfium.FPDFAnnot_GetSubtype(handle)
-    if subtype == pdfium.FPDF_ANNOT_WIDGET and page.formenv is not None:
-        return _field(page.formenv, handle, box)
+    if subtype == pdfium.FPDF_ANNOT_WIDGET:
+        return _field_alone(handle, box) if page.formenv is None else _field(page.formenv, handle, box)
     if subtype not in _NOTES:
         return None
-    contents = _string(partial(pdfium.FPDFAnnot_GetStringValue, handle, b"Contents"))
+    contents = _entry(handle, b"Contents")
     on_the_page = subtype == pdfium.FPDF_ANNOT_FREETEXT
     return Annotation(contents if on_the_page or not contents.strip() else f"Comment: {contents}", box)
 
@@ -112,6 +112,22 @@ def _field(form: Any, handle: Any, box: Box) -> Annotation | None:
     else:
         return None
     return Annotation(text, box, name, is_field=True)
+
+
+def _field_alone(handle: Any, box: Box) -> Annotation | None:
+    """A field whose form is missing, as in a page that was taken out of a document: it is shown all the same."""
+    name, state = _entry(handle, b"TU") or _entry(handle, b"T"), _entry(handle, b"AS")
+    if _entry(handle, b"FT") == "Btn":
+        mark = "[ ]" if state == "Off" else "[x]"
+        return Annotation(mark, box, name, is_field=True, is_switch=True) if state else None
+    flags = ctypes.c_float()
+    pdfium.FPDFAnnot_GetNumberValue(handle, b"Ff", flags)
+    hidden = int(flags.value) & _PASSWORD
+    return Annotation("" if hidden else _entry(handle, b"V"), box, name, is_field=True)
+
+
+def _entry(handle: Any, key: bytes) -> str:
+    return _string(partial(pdfium.FPDFAnnot_GetStringValue, handle, key))
 
 
 def _value(form: Any, handle: Any) -> str:
