@@ -34,12 +34,18 @@ def check(data: bytes, kind: str) -> None:
 
 
 def _check_sizes(parts: list[zipfile.ZipInfo]) -> None:
-    if (
-        len(parts) > _MAX_PARTS
-        or sum(part.file_size for part in parts) > _MAX_UNPACKED_BYTES
-        or any(part.file_size > _MAX_PART_BYTES for part in parts if part.filename.lower().endswith(_MARKUP))
+    whole = sum(part.file_size for part in parts)
+    most = max((part.file_size for part in parts if part.filename.lower().endswith(_MARKUP)), default=0)
+    for size, limit, what in (
+        (len(parts), _MAX_PARTS, "it has {:,} parts, of at most {:,}"),
+        (whole // 2**20, _MAX_UNPACKED_BYTES // 2**20, "{:,} MiB, of at most {:,}"),
+        (most // 2**20, _MAX_PART_BYTES // 2**20, "one part of it (a sheet, a text) has {:,} MiB, of at most {:,}"),
     ):
-        raise Unparsable("invalid_file", "The file is too large when it is unpacked.")
+        if size > limit:
+            told = what.format(size, limit)
+            raise Unparsable(
+                "invalid_file", f"The file is too large when it is unpacked: {told}. Divide it into smaller files."
+            )
 
 
 def _is_encrypted_odf(archive: zipfile.ZipFile) -> bool:

@@ -27,6 +27,9 @@ WORK: Final = "workers.ingestion.parser_process"
 _TIMES_BY_THE_CLOCK: Final = 10
 _MOST_BY_THE_CLOCK: Final = 600.0
 
+#: What to do with a file that is too large for the limits here.
+_DIVIDE: Final = "Divide it into smaller files and try again."
+
 #: What ends a process that broke on what it read.
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP}
@@ -100,7 +103,10 @@ def _failure(outcome: Outcome, settings: Settings) -> Exception:
     if outcome.status == NO_MEMORY:
         return _too_large(settings)
     if ended_by == signal.SIGXCPU:
-        return Unparsable("invalid_file", "The file takes too long to be read.")
+        seconds = settings.parser_seconds
+        return Unparsable(
+            "invalid_file", f"The file takes too long to be read: more than {seconds:g} s of processor time. {_DIVIDE}"
+        )
     if ended_by in _CRASHES:
         _log.warning("a parser broke on a file", signal=ended_by, said=said)
         # As libraries end that are refused it.
@@ -117,4 +123,5 @@ def _too_large(settings: Settings) -> Exception:
         mmap.mmap(-1, settings.parser_memory_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError as error:
         return ParserLost(f"there are not {settings.parser_memory_bytes // 2**20} MiB of memory for a parser: {error}")
-    return Unparsable("invalid_file", "The file takes too much memory to be read.")
+    most = settings.parser_memory_bytes // 2**20
+    return Unparsable("invalid_file", f"The file takes too much memory to be read: more than {most:,} MiB. {_DIVIDE}")
