@@ -41,11 +41,14 @@ _LINES: Final = frozenset({"br", "caption", "dd", "dt", "figcaption", "legend", 
 _MAX_INDENT: Final = 8
 
 
-def read_page(data: bytes) -> ParsedFile:
-    """The text of a page, its title first. Raises Unparsable if `data` is no text."""
+def read_page(data: bytes, declared: str | None = None) -> ParsedFile:
+    """The text of a page, its title first. `declared` is its encoding, where something else tells it.
+
+    Raises Unparsable if `data` is no text.
+    """
     if len(data) > MAX_ENCODED_BYTES:
         raise too_long()
-    page = text_decoding.decode(data, declared_encoding(data))
+    page = text_decoding.decode(data, declared or declared_encoding(data))
     if page is None:
         raise signatures.mismatch(data, "html")
     return ParsedFile(_text(page))

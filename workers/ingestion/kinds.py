@@ -12,7 +12,9 @@ TEXT: Final = "text"
 UNKNOWN: Final = "unknown"
 
 #: Formats with a parser of their own; each is named as its extension is.
-_DOCUMENTS: Final = frozenset({"doc", "docx", "epub", "html", "odp", "ods", "odt", "pdf", "pptx", "rtf", "xls", "xlsx"})
+_DOCUMENTS: Final = frozenset(
+    {"doc", "docx", "eml", "epub", "html", "odp", "ods", "odt", "pdf", "pptx", "rtf", "xls", "xlsx"}
+)
 
 _ALIASES: Final = {
     **dict.fromkeys(("htm", "mht", "mhtml", "xhtml"), "html"),

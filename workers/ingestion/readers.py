@@ -32,6 +32,7 @@ _LOADS_LATER: Final = (email, email.mime, encodings)
 KINDS: Final = (
     "doc",
     "docx",
+    "eml",
     "epub",
     "flat_odf",
     "html",
@@ -88,6 +89,11 @@ def _load(kind: str) -> Reader:  # noqa: PLR0911 - one for each
         from workers.ingestion import html_reading  # noqa: PLC0415
 
         return html_reading.read_page if kind == "html" else partial(_guarded, kind, html_reading.read_archive)
+    if kind == "eml":
+        # What is attached may be of any kind.
+        from workers.ingestion import eml_reading  # noqa: PLC0415
+
+        return partial(_guarded, kind, eml_reading.read)
     if kind == "pdf":
         from workers.ingestion import pdf_reading  # noqa: PLC0415
 

@@ -41,8 +41,14 @@ def _actual(data: bytes, kind: str) -> str:
         raise foreign_formats.refused(foreign)
     if kind == UNKNOWN:
         return found or UNKNOWN
-    if kind == "html":
-        return found if found == "mhtml" else kind
+    return _document(data, kind, found)
+
+
+def _document(data: bytes, kind: str, found: str | None) -> str:
+    """The kind of a document of this name whose content looks like `found`."""
+    named = found == "pdf" and not data.startswith(b"%PDF-")  # by a text that speaks of one
+    if kind == "html" or (kind == "eml" and (named or found in {None, "html", "mhtml"})):
+        return "mhtml" if found == "mhtml" and kind == "html" else kind
     if found == kind or (found is not None and (kind in _TAKE_ALL or (kind in _ZIPPED and found in _MARKUP))):
         return found
     if found is None and kind in _TAKE_ALL and text_decoding.decode(data) is not None:

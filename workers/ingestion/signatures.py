@@ -16,6 +16,7 @@ from workers.ingestion.parsed import Unparsable
 NAMES: Final = {
     "doc": "a Word document (.doc)",
     "docx": "a Word document (.docx)",
+    "eml": "an e-mail",
     "epub": "an EPUB book",
     "html": "an HTML page",
     "mhtml": "a web archive (MHTML)",
