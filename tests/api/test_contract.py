@@ -38,7 +38,8 @@ class Scene(NamedTuple):
 def scene(http: httpx2.Client, backend: CompletionBackend) -> Any:
     model, slow = "scripted-contract", "scripted-contract-slow"
     backend.script(model, Turn(text="Hi"), Turn(tool_calls=[Call("look"), Call("look")]))
-    backend.script(slow, Turn(text=["a", "b"], hang_after=1))
+    # It goes on speaking: one that is silent is given up, within the time that these tests may take.
+    backend.script(slow, Turn(text=["a"] * 400, delay=0.5))
 
     def run(model: str, status: str) -> tuple[str, str, str]:
         assistant = http.post("/assistants", json={"model": model, "tools": [_TOOL]}).json()["id"]
@@ -54,6 +55,7 @@ def scene(http: httpx2.Client, backend: CompletionBackend) -> Any:
     first, second = (call["id"] for call in action["submit_tool_outputs"]["tool_calls"])
     _, busy_thread, busy = run(slow, "in_progress")
     yield Scene(assistant, thread, ended, waiting_thread, waiting, first, second, busy_thread, busy)
+    http.post(f"/threads/{busy_thread}/runs/{busy}/cancel")
     for name in (model, slow):
         backend.release(name)
         backend.forget(name)
