@@ -100,9 +100,15 @@ async def complete(
     They are put together with no transaction open; of two such requests at once the first to be ready wins. Raises
     NotFound, StorageAway, and InvalidRequest for an upload that waits no more and for parts that do not fit.
     """
-    async with transaction(sessions) as session:
-        upload = await pending(session, project_id, upload_id, "complete")
-        await _check_parts(session, upload, body.part_ids)
+    try:
+        async with transaction(sessions) as session:
+            upload = await pending(session, project_id, upload_id, "complete")
+            await _check_parts(session, upload, body.part_ids)
+    except InvalidRequest:
+        # The parts of an upload that was completed between the two are gone: then that is what is wrong.
+        async with transaction(sessions) as session:
+            await pending(session, project_id, upload_id, "complete")
+        raise
     async with Incoming(storage, ids.FILE) as incoming:
         try:
             received = await incoming.take(_joined(storage, body.part_ids))

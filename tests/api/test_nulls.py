@@ -31,14 +31,16 @@ def _told(answer: httpx2.Response) -> Any:
 
 def test_new_objects(http: httpx2.Client, client: OpenAI) -> None:
     file = client.files.create(file=("a.txt", b"A text."), purpose="assistants")
-    store = client.vector_stores.create(name="S")
+    store, searched = (client.vector_stores.create(name=name) for name in "ST")
+    entry = client.vector_stores.files.create_and_poll(file.id, vector_store_id=searched.id)
+    assert entry.status == "completed"
     upload = {"filename": "a.txt", "purpose": "assistants", "bytes": 1, "mime_type": "text/plain"}
     cases: list[tuple[str, type[JsonObject], dict[str, Any]]] = [
         ("/assistants", AssistantCreate, {"model": "m"}),
         ("/threads", ThreadCreate, {}),
         ("/vector_stores", VectorStoreCreate, {}),
         (f"/vector_stores/{store.id}/files", VectorStoreFileCreate, {"file_id": file.id}),
-        (f"/vector_stores/{store.id}/search", VectorStoreSearch, {"query": "text"}),
+        (f"/vector_stores/{searched.id}/search", VectorStoreSearch, {"query": "text"}),
         ("/uploads", UploadCreate, upload),
     ]
     for path, schema, given in cases:

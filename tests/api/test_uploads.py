@@ -244,6 +244,23 @@ def test_of_many_who_complete_an_upload_one_wins(client: OpenAI, locum: Locum) -
     wait_for(lambda: set(stored(locum)) - before <= kept, "the bytes of those who lost to go")
 
 
+def test_parts_that_go_while_they_are_looked_for(client: OpenAI, locum: Locum, database: psycopg.Connection) -> None:
+    """What is told is what became of the upload, not that it lacks its parts."""
+    upload = begin(client)
+    part_ids = [add(client, upload, data) for data in pieces(2**20)]
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    with psycopg.connect(locum.database_url) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("LOCK TABLE upload_parts IN ACCESS EXCLUSIVE MODE")
+        asked = threads.submit(client.uploads.complete, upload.id, part_ids=part_ids)
+        mine = other.info.backend_pid
+        wait_for(lambda: database.execute(waits, [mine]).fetchone() == (1,), "the request to wait")
+        other.execute("UPDATE uploads SET status = 'cancelled' WHERE id = %s", [upload.id])
+        other.execute("DELETE FROM upload_parts WHERE upload_id = %s", [upload.id])
+        other.commit()
+        with pytest.raises(BadRequestError, match="Cannot complete upload with status 'cancelled'"):
+            asked.result()
+
+
 def test_an_upload_that_is_cancelled_takes_its_parts_with_it(client: OpenAI, locum: Locum) -> None:
     upload = begin(client)
     part_ids = {add(client, upload, data) for data in pieces(2**20)}
