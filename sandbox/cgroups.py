@@ -6,6 +6,7 @@
     await group.remove()                        once nothing of it runs any more
 
 Version 2 where it has the memory controller, else version 1. What is made lies beside or below the host's own group.
+Which folders those are: hierarchies.py; what may be done with them under systemd: delegation.py.
 """
 
 import asyncio
@@ -18,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox import delegation, hierarchies
 from sandbox.limits import Limits
 
 _PREFIX: Final = "locum-sandbox-"
-_WANTED: Final = ("memory", "pids", "cpu")
 _PERIOD: Final = 100_000
 _REMOVE_TRIES: Final = 50
 _REMOVE_SECONDS: Final = 0.1
@@ -64,7 +65,7 @@ class Cgroup:
 class Cgroups:
     """Makes groups for kernels below `bases`: a folder for each hierarchy, with the controllers that it has."""
 
-    def __init__(self, bases: dict[Path, tuple[str, ...]], limits: Limits, *, unified: bool) -> None:
+    def __init__(self, bases: hierarchies.Bases, limits: Limits, *, unified: bool) -> None:
         self._bases = bases
         self._limits = limits
         self._unified = unified
@@ -83,10 +84,11 @@ class Cgroups:
     @classmethod
     def find(cls, limits: Limits) -> "tuple[Cgroups | None, str]":
         """The groups that can be made here; None and why where memory cannot be limited by one."""
-        mounts = list(_mounts(Path("/proc/self/mountinfo").read_text()))
-        own = _own(Path("/proc/self/cgroup").read_text())
+        mounted = list(hierarchies.mounts(Path("/proc/self/mountinfo").read_text()))
+        own = hierarchies.own_groups(Path("/proc/self/cgroup").read_text())
         reasons = []
-        for unified, candidates in ((True, _unified(mounts, own)), (False, _separate(mounts, own))):
+        found = ((True, hierarchies.unified(mounted, own)), (False, hierarchies.separate(mounted, own)))
+        for unified, candidates in found:
             for bases in candidates:
                 groups = cls(bases, limits, unified=unified)
                 try:
@@ -117,7 +119,7 @@ class Cgroups:
         """Makes a group and removes it, and those that hosts have left which are no more. Raises OSError."""
         if self._unified:
             for base, controllers in self._bases.items():
-                _enable(base, controllers)
+                delegation.enable(base, controllers)
         for folder in self.make().folders:
             folder.rmdir()
         for base in self._bases:
@@ -147,83 +149,3 @@ class Cgroups:
                 yield "cpu.max", f"{quota} {_PERIOD}"
             case "cpu", False:
                 yield from (("cpu.cfs_period_us", str(_PERIOD)), ("cpu.cfs_quota_us", quota))
-
-
-def own_folders(controller: str) -> Iterator[Path]:
-    """Where the limits of the controller on this process may be: its own group, and all those above, as far as seen."""
-    own = _own(Path("/proc/self/cgroup").read_text())
-    for mount in _mounts(Path("/proc/self/mountinfo").read_text()):
-        name = "" if mount.controllers is None else controller
-        if name in own and (mount.controllers is None or controller in mount.controllers):
-            folder = mount.folder(own[name])
-            yield from (above for above in (folder, *folder.parents) if above.is_relative_to(mount.point))
-
-
-@dataclass(frozen=True)
-class _Mount:
-    """A hierarchy: where it is mounted, what part of it, and its controllers; version 2 has `None`."""
-
-    point: Path
-    root: str
-    controllers: frozenset[str] | None
-
-    def folder(self, path: str) -> Path:
-        """Where the group `path` of the hierarchy is."""
-        inner = path.removeprefix(self.root) if self.root != "/" else path
-        return self.point / inner.lstrip("/")
-
-
-def _mounts(mountinfo: str) -> Iterator[_Mount]:
-    for line in mountinfo.splitlines():
-        fields, _, rest = line.partition(" - ")
-        kind, _, options = rest.split(" ", 2)
-        root, point = fields.split()[3:5]
-        if kind == "cgroup2":
-            yield _Mount(Path(point), root, None)
-        elif kind == "cgroup":
-            yield _Mount(Path(point), root, frozenset(options.split(",")))
-
-
-def _own(text: str) -> dict[str, str]:
-    """Our own group by controller; that of version 2 by the empty name."""
-    own = {}
-    for line in text.splitlines():
-        _, controllers, path = line.split(":", 2)
-        own.update(dict.fromkeys(controllers.split(","), path))
-    return own
-
-
-def _unified(mounts: list[_Mount], own: dict[str, str]) -> Iterator[dict[Path, tuple[str, ...]]]:
-    """In our own group, and at the root, which root may use."""
-    for mount in (mount for mount in mounts if mount.controllers is None and "" in own):
-        for base in dict.fromkeys((mount.folder(own[""]), mount.point)):
-            with contextlib.suppress(OSError):
-                there = (base / "cgroup.controllers").read_text().split()
-                if "memory" in there:
-                    yield {base: tuple(name for name in _WANTED if name in there)}
-
-
-def _separate(mounts: list[_Mount], own: dict[str, str]) -> Iterator[dict[Path, tuple[str, ...]]]:
-    bases: dict[Path, tuple[str, ...]] = {}
-    for controller in _WANTED:
-        for mount in mounts:
-            if controller in (mount.controllers or ()) and controller in own:
-                base = mount.folder(own[controller])
-                bases[base] = (*bases.get(base, ()), controller)
-                break
-    if any("memory" in controllers for controllers in bases.values()):
-        yield bases
-
-
-def _enable(base: Path, controllers: tuple[str, ...]) -> None:
-    """Has the group's children have the controllers: for that it must hold no process itself, but for the root."""
-    control = base / "cgroup.subtree_control"
-    if set(controllers) <= set(control.read_text().split()):
-        return
-    members = (base / "cgroup.procs").read_text().split()
-    if members == [str(os.getpid())]:
-        # It is ours alone, as a service's with Delegate= is.
-        inner = base / f"{_PREFIX}host"
-        inner.mkdir(exist_ok=True)
-        (inner / "cgroup.procs").write_text("0")
-    control.write_text(" ".join(f"+{controller}" for controller in controllers))

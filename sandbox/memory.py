@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from sandbox.cgroups import own_folders
+from sandbox.hierarchies import own_folders
 
 _MEMINFO: Final = Path("/proc/meminfo")
 #: The limit and what is used of it, in version 2 and in version 1.
