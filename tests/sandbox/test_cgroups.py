@@ -81,7 +81,7 @@ def _is_removed(group: Path) -> bool:
 
 @contextlib.contextmanager
 def _processes_in(group: Path, count: int) -> Iterator[list[int]]:
-    started = [subprocess.Popen(["sleep", "120"]) for _ in range(count)]
+    started = [subprocess.Popen(["sleep", "600"]) for _ in range(count)]
     try:
         for process in started:
             (group / "cgroup.procs").write_text(str(process.pid))
