@@ -39,6 +39,7 @@ ENDINGS = frozenset(
     for status in ("completed", "incomplete", "failed", "cancelled", "expired", "requires_action")
 )
 
+_PACKED_BITS = 32
 _BATCH = 512
 _BLOCK_MS = round(1000 * BLOCK_SECONDS)
 _TAIL = "event log tail"
@@ -88,6 +89,16 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.attempt}-{self.number}"
+
+    @property
+    def packed(self) -> int:
+        """The place as one number, in the order of places: as rows keep it."""
+        return self.attempt << _PACKED_BITS | self.number
+
+    @classmethod
+    def unpacked(cls, packed: int) -> "Place":
+        """The place that is `packed` so."""
+        return cls(packed >> _PACKED_BITS, packed & (1 << _PACKED_BITS) - 1)
 
     @classmethod
     def parse(cls, text: str) -> "Place":
@@ -204,6 +215,8 @@ class EventLog:
         self._wake_key = f"locum:wake:{ids.new('tail')}"
         #: For the tail alone, whose reads block.
         self._blocking: Redis | None = None
+        #: Whether Redis failed to answer, and has not answered the tail since.
+        self.is_silent = False
 
     async def append(self, run_id: str, attempt: int, events: Iterable[RunEvent], first: int = 1) -> None:
         """Appends events as the numbers from `first` on of `attempt`. Raises redis.exceptions.RedisError.
@@ -307,6 +320,7 @@ class EventLog:
                     pipeline.expire(self._wake_key, self._retention)
                     await pipeline.execute()
         except (RedisError, OSError) as error:
+            self.is_silent = True
             log.warning("event_log_away", error=in_brief(error))
 
     async def close(self) -> None:
@@ -331,9 +345,11 @@ class EventLog:
                     "XREAD", "COUNT", _BATCH, "BLOCK", _BLOCK_MS, "STREAMS", *streams, *starts
                 )
             except RedisError as error:
+                self.is_silent = True
                 log.warning("event_log_away", error=in_brief(error))
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            self.is_silent = False
             for name, entries in _pairs(answer):
                 if name == self._wake_key:
                     woken = entries[-1][0].decode()

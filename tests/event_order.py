@@ -70,6 +70,7 @@ class EventOrder:
         self._time = 0
         self._is_over = False
         self._is_recovered = False
+        self._place: tuple[int, int] | None = None
 
     def take(self, name: str, data: str, event_id: str | None = None) -> None:
         """Takes the next event, its data as it came."""
@@ -77,8 +78,8 @@ class EventOrder:
             self._fault(f"{name} is no event that clients know")
         if self._names and self._names[-1] == "done":
             self._fault(f"{name} after done")
-        if event_id is not None and int(event_id.partition("-")[2]) >= _FROM_ROWS:
-            self._is_recovered = True
+        if event_id is not None and name != "done":
+            self._go_to(*map(int, event_id.split("-")))
         first = not self._names
         self._names.append(name)
         if name == "done":
@@ -91,6 +92,18 @@ class EventOrder:
         if first:
             self._begin(name)
         return self._take(name, json.loads(data))
+
+    def _go_to(self, attempt: int, number: int) -> None:
+        """Takes the place of the next event. Where some are left out the pieces of what is open are not all told."""
+        before, self._place = self._place, (attempt, number)
+        if number >= _FROM_ROWS:
+            self._is_recovered = True
+        if before is None or before == (attempt, number - 1):
+            return
+        for thing in self._open.values():
+            # A message is never gone on with by another attempt; a step is.
+            if before[0] == attempt or thing.kind == "message" or self._is_partial:
+                thing.pieces = [{}]
 
     def go_on(self) -> None:
         """The run goes on behind a pause: in the log, where no stream ends."""

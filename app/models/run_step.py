@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base, IdText, Json
@@ -13,6 +13,8 @@ class RunStep(ApiObject, Base):
 
     `turn` counts the run's model calls from 0; a turn that wrote text and then called tools has two steps. `usage` is
     known when the turn ends and shown when the step does (contract, section 7).
+    `begun_place` and `ended_place` are the places, packed (app.events), of the first event that tells of its beginning
+    and of its end. A step that ended with its run has no `ended_place`; one that was imported has neither.
     """
 
     __tablename__ = "run_steps"
@@ -32,3 +34,5 @@ class RunStep(ApiObject, Base):
     failed_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     usage: Mapped[Json | None]
+    begun_place: Mapped[int | None] = mapped_column(BigInteger)
+    ended_place: Mapped[int | None] = mapped_column(BigInteger)

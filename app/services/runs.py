@@ -12,7 +12,7 @@ from app.db.base import Json, now
 from app.domain.event_names import EventName
 from app.domain.statuses import ACTIVE, TERMINAL, RunStatus, StepStatus
 from app.errors import InvalidRequest, NotFound
-from app.events import RunEvent, event
+from app.events import Place, RunEvent, event
 from app.models import Assistant, Message, Run, RunStep, Thread
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import run_steps as step_schemas
@@ -255,6 +255,7 @@ async def submit_tool_outputs(
     outputs = {output.tool_call_id: output.output or "" for output in body.tool_outputs}
     step = await _close_calls(session, run, outputs)
     await run_status.transition(session, run, RunStatus.QUEUED, new_attempt=True, queued_at=now(), usage=None)
+    step.ended_place = Place(run.attempt, 1).packed
     events = [
         event(EventName.STEP_COMPLETED, step_schemas.shown(step, run.include)),
         event(EventName.RUN_QUEUED, schemas.Run.model_validate(run)),

@@ -25,6 +25,7 @@ class Told:
     def __init__(self) -> None:
         self._told: set[tuple[str, bytes]] = set()
         self._open: dict[bytes, RunEvent] = {}
+        self._ended: set[bytes] = set()
         self.last: str | None = None
 
     @property
@@ -47,6 +48,16 @@ class Told:
             return True
         return (f"{kind}.created", object_id(item.data)) in self._told
 
+    def is_behind(self, item: RunEvent) -> bool:
+        """Whether an event says nothing new: of a step or a message that has ended, or what was told of it before."""
+        if item.name.rpartition(".")[0] not in (_STEP, _MESSAGE):
+            return False
+        return object_id(item.data) in self._ended or self.has(item)
+
+    def has_ended(self, delta: RunEvent) -> bool:
+        """Whether that which a delta is about has ended."""
+        return object_id(delta.data) in self._ended
+
     def take(self, item: RunEvent) -> None:
         """Notes the next event."""
         kind, _, state = item.name.rpartition(".")
@@ -59,6 +70,7 @@ class Told:
             self._open[key] = item
         elif state not in ("in_progress", "delta"):
             self._open.pop(key, None)
+            self._ended.add(key)
 
     def end_dropped(self, kept: Container[str]) -> list[RunEvent]:
         """The events that end what is open and not among the ids `kept`: the inner ones first."""

@@ -38,18 +38,14 @@ _RETRY_SECONDS: Final = 0.2
 class _Waiting:
     """An event to be written; a text delta still without its JSON, so that more text can join it."""
 
-    log: "RunLog"
+    run_id: str
+    place: Place
     event: RunEvent | None
     text: list[str] | None = None
     around: tuple[bytes, bytes] = (b"", b"")
-    place: Place | None = None
     size: int = 0
-
-    def number(self) -> Place:
-        """Gives the entry its place, the next one in its log; from now on nothing joins it."""
-        self.log.number += 1
-        self.place = Place(self.log.attempt, self.log.number)
-        return self.place
+    #: On its way, or given up: nothing joins it any more.
+    is_taken: bool = False
 
     def encoded(self) -> RunEvent:
         if self.event is None:
@@ -72,7 +68,18 @@ class RunLog:
         """Appends events, in order. Does not wait for Redis."""
         self._open = None
         for item in events:
-            self._writer.put(_Waiting(self, item))
+            self._writer.put(_Waiting(self.run_id, self._next(), item))
+
+    def place_of_next(self, ahead: int = 0) -> Place:
+        """The place that the next event will have, or the one `ahead` events behind it.
+
+        What is stored before it is told is stored with its place: readers can then be told of it by the row.
+        """
+        return Place(self.attempt, self.number + 1 + ahead)
+
+    def _next(self) -> Place:
+        self.number += 1
+        return Place(self.attempt, self.number)
 
     def skip(self) -> None:
         """Leaves a number out: what came before this attempt is missing in the log, and a reader is to see that."""
@@ -84,11 +91,11 @@ class RunLog:
         Joins the last appended event if that is a delta with the same `before` and `after`, not yet on its way.
         """
         last = self._open
-        if last is not None and last.text is not None and last.place is None and last.around == (before, after):
+        if last is not None and last.text is not None and not last.is_taken and last.around == (before, after):
             last.text.append(text)
             self._writer.has_grown(last, len(text))
             return
-        self._open = _Waiting(self, None, [text], (before, after))
+        self._open = _Waiting(self.run_id, self._next(), None, [text], (before, after))
         self._writer.put(self._open)
 
 
@@ -128,7 +135,7 @@ class EventWriter:
         item.size += size
         self._bytes += size
         while self._is_full() and len(self._waiting) > 1:
-            self._taken().number()
+            self._taken()
             self._lost += 1
 
     def _is_full(self) -> bool:
@@ -164,17 +171,15 @@ class EventWriter:
 
     def _taken(self) -> _Waiting:
         item = self._waiting.popleft()
+        item.is_taken = True
         self._bytes -= item.size
         return item
 
     def _next_batch(self) -> list[_Waiting]:
-        batch = [self._taken() for _ in range(min(len(self._waiting), _MAX_BATCH))]
-        for item in batch:
-            item.number()
-        return batch
+        return [self._taken() for _ in range(min(len(self._waiting), _MAX_BATCH))]
 
     async def _write(self, batch: list[_Waiting]) -> None:
-        entries = [(item.log.run_id, item.place, item.encoded()) for item in batch if item.place is not None]
+        entries = [(item.run_id, item.place, item.encoded()) for item in batch]
         is_first = True
         while True:
             try:

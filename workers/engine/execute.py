@@ -184,6 +184,7 @@ class Execution:
         call = tool.ask(ids.new(ids.TOOL_CALL), question)
         step = run_steps.new_step(self._attempt.run, 0, {"type": "tool_calls", "tool_calls": [call]})
         step.usage = run_endings.total_usage([])
+        step.begun_place = self._attempt.log.place_of_next().packed
         async with autocommit(self._process.sessions) as session:
             await run_rows.insert_held(session, self._attempt.run, step)
         told = call_delta(step.id, 0, step_schemas.shown_call(call))

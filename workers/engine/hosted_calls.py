@@ -95,7 +95,8 @@ class HostedCalls:
                 setattr(self._step, name, value)
 
     async def _close(self) -> None:
-        await self._write(status=StepStatus.COMPLETED, completed_at=now())
+        place = self._log.place_of_next().packed
+        await self._write(status=StepStatus.COMPLETED, completed_at=now(), ended_place=place)
         self._log.append(*step_events(self._step, StepStatus.COMPLETED, include=self._run.include))
 
     async def _pause(self) -> None:

@@ -1,6 +1,7 @@
 """One turn of a run: a streamed model call, made into a message and tool calls, in rows and in events."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,9 @@ from workers.engine.drafts import CallsDraft, MessageDraft, TextPiece
 from workers.engine.event_writer import RunLog
 from workers.tools.material import Material
 from workers.tools.toolbox import Toolbox
+
+#: That a message is completed, and its step.
+_EVENTS_AT_END: Final = 2
 
 
 class Turn:
@@ -86,6 +90,7 @@ class Turn:
     async def _open_message(self) -> None:
         """Begins the message of this turn."""
         message, step = run_steps.new_message(self._run, self.number)
+        step.begun_place = self._log.place_of_next().packed
         async with autocommit(self._sessions) as session:
             await run_rows.insert_held(session, self._run, message, step)
         events = step_events(step, "created", "in_progress")
@@ -108,7 +113,10 @@ class Turn:
         A worker that takes the run over drops a turn that has an open step, whole: so the message may end here.
         """
         events: list[RunEvent] = []
+        if self.message is not None:
+            self._tell(self.message.end())
         step = run_steps.new_step(self._run, self.number, {"type": "tool_calls", "tool_calls": []})
+        step.begun_place = self._log.place_of_next(0 if self.message is None else _EVENTS_AT_END).packed
         async with transaction(self._sessions) as session:
             await run_rows.insert_held(session, self._run, step)
             if self.message is not None:
@@ -129,6 +137,7 @@ class Turn:
         step.status = StepStatus.COMPLETED
         message.completed_at = step.completed_at = now()
         step.usage = usage or run_endings.total_usage([])
+        step.ended_place = self._log.place_of_next().packed
         shown = message_schemas.Message.model_validate(message)
         return [event(EventName.MESSAGE_COMPLETED, shown), *step_events(step, StepStatus.COMPLETED)]
 
@@ -147,6 +156,7 @@ class Turn:
         step = self.calls.step
         step.status = StepStatus.FAILED
         step.failed_at = now()
+        step.ended_place = self._log.place_of_next().packed
         step.last_error = {"code": "server_error", "message": complaint}
         return step_events(step, StepStatus.FAILED)
 
