@@ -195,9 +195,14 @@ async def hand_back(session: AsyncSession, claim: Claim) -> None:
     ingestion_after_commit(session)
 
 
-async def try_later(session: AsyncSession, claim: Claim, pause_seconds: float) -> None:
-    """Gives the file up until `pause_seconds` from now; then the sweep nudges. Raises FileLost."""
-    await note(session, claim, lease_expires_at=None, ready_at=func.now() + timedelta(seconds=pause_seconds))
+async def try_later(session: AsyncSession, claim: Claim, pause_seconds: float, *, was_try: bool = True) -> None:
+    """Gives the file up until `pause_seconds` from now; then the sweep nudges. Raises FileLost.
+
+    Without `was_try` this time does not count among the tries that a file has.
+    """
+    ready_at = func.now() + timedelta(seconds=pause_seconds)
+    tries = VectorStoreFile.tries - int(not was_try)
+    await note(session, claim, lease_expires_at=None, ready_at=ready_at, tries=tries)
 
 
 async def has_waiting(session: AsyncSession) -> bool:

@@ -136,7 +136,10 @@ class RunReader:
             rows = await self._rows(session)
         if rows is None:
             return self._gone()
-        told = self._tell(run_story.so_far(*rows), rows, before=first.place)
+        story = run_story.so_far(*rows)
+        if first.name == _IN_PROGRESS:  # which it tells itself
+            story = [placed for placed in story if placed.place != Place(first.place.attempt - 1, BEGUN)]
+        told = self._tell(story, rows, before=first.place)
         self._bridged = first.place
         entries, self._held_up = self._held_up, []
         if first.name in TERMINAL_EVENTS and self._told.is_open:

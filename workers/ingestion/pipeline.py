@@ -3,6 +3,7 @@
     claim ─▶ text ─▶ chunks, embedded and written in batches ─▶ completed
              │        └─ or copied, where the same text is in another store already
              └─ interrupted ─▶ handed back | nothing, if the file was cancelled, detached or taken over
+                the storage is away ─▶ tried again, for as long as it is
                 broken ─▶ tried again, a few times | failed
 
 What is done stays done: a text that was parsed, and each batch of chunks. Whoever claims the file next goes on there.
@@ -30,7 +31,7 @@ from app.models.file import WITHOUT_CONTENTS
 from app.scratch import scratch_file
 from app.services import chunk_rows, documents, embedding_models, files, ingestion_claims
 from app.services.ingestion_claims import Claim, FileLost
-from app.storage import BytesMissing
+from app.storage import BytesMissing, StorageAway
 from workers.ingestion.chunking import Piece, chunk
 from workers.ingestion.control import parse_with_control
 from workers.ingestion.kinds import kind_of
@@ -49,6 +50,8 @@ _COPIED_AT_ONCE: Final = 500
 _FIRST_PAUSE: Final = 1.0
 _LONGER: Final = 4.0
 _LONGEST_PAUSE: Final = 300.0
+#: Before a storage that was away is asked again.
+_STORAGE_PAUSE: Final = 3.0
 
 
 async def ingest(process: IngestionProcess, claim: Claim) -> None:
@@ -77,6 +80,8 @@ async def _to_its_end(process: IngestionProcess, lease: FileLease, claim: Claim)
         await ingestion.fail(fault.code, fault.message)
     except BackendFailure as failure:
         await ingestion.try_again(f"The embeddings of the file could not be made. {failure.message}")
+    except StorageAway:
+        await ingestion.wait_for_storage()
     except (FileLost, *DATABASE_AWAY):
         raise
     except ParserLost as lost:
@@ -99,6 +104,11 @@ def _on_own_disk() -> Iterator[None]:
 def _append(path: Path, data: bytes) -> None:
     with path.open("ab") as out:
         out.write(data)
+
+
+def _about(seconds: float) -> float:
+    """So many seconds, more or less: files that broke together are not tried again together."""
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 class Ingestion:
@@ -241,9 +251,15 @@ class Ingestion:
         if tries >= self._settings.ingestion_tries:
             await self.fail("server_error", complaint)
             return
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * _LONGER ** (tries - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
+        pause = _about(min(_LONGEST_PAUSE, _FIRST_PAUSE * _LONGER ** (tries - 1)))
         async with transaction(self._process.sessions) as session:
             await ingestion_claims.try_later(session, self._claim, pause)
+
+    async def wait_for_storage(self) -> None:
+        """Has the file tried again after a while; that is no fault of its own, so it is no try. Raises FileLost."""
+        log.warning("ingestion_waits_for_storage")
+        async with transaction(self._process.sessions) as session:
+            await ingestion_claims.try_later(session, self._claim, _about(_STORAGE_PAUSE), was_try=False)
 
     async def fail(self, code: str, message: str) -> None:
         """Ends the ingestion without success. Raises FileLost."""
