@@ -17,7 +17,7 @@ from app.db.session import Sessions, transaction
 from app.domain.event_names import ENDINGS, TERMINAL_EVENTS, EventName
 from app.domain.statuses import TERMINAL, RunStatus
 from app.errors import APIError
-from app.events import DONE, START, Entry, EventLog, Place, frame, object_id
+from app.events import DONE, START, Entry, EventLog, Place, RunEvent, frame, object_id
 from app.models import Message, Run, RunStep
 from app.services import run_story
 from app.services.run_story import BEGUN, Placed
@@ -61,6 +61,8 @@ class RunReader:
         self._bridged: Place | None = None
         #: Of what deltas were lost: those that come are not told.
         self._torn: set[bytes] = set()
+        #: Whether the rows have told anything: until then every delta is passed on unseen.
+        self._has_rows = False
         #: Whether the rows are to tell the ending, though the log has it.
         self._ends_by_rows = False
         self.ended = False
@@ -119,8 +121,7 @@ class RunReader:
         """The frame of the next entry; nothing if that was told, or is a piece of what was or will be told whole."""
         is_begun, self._place = self._place.number == BEGUN, entry.place
         if entry.name.endswith(".delta"):
-            is_of_use = object_id(entry.event.data) not in self._torn and not self._told.has_ended(entry.event)
-            return entry.frame if is_of_use else b""
+            return entry.frame if not self._has_rows or self._is_of_use(entry.event) else b""
         # (A run that was made with its thread is queued by the log's third event, and by the rows' second.)
         is_queued = entry.place.attempt == 0 and self._told.has(entry.event)
         if is_queued or (is_begun and entry.name == EventName.RUN_IN_PROGRESS) or self._told.is_behind(entry.event):
@@ -128,6 +129,9 @@ class RunReader:
         self.ended = entry.name in ENDINGS
         self._told.take(entry.event)
         return entry.frame
+
+    def _is_of_use(self, delta: RunEvent) -> bool:
+        return object_id(delta.data) not in self._torn and not self._told.has_ended(delta)
 
     async def bridge(self) -> bytes:
         """The frames of what the rows tell that is missing before the entries that wait, and of those."""
@@ -137,7 +141,7 @@ class RunReader:
         if rows is None:
             return self._gone()
         story = run_story.so_far(*rows)
-        if first.name == _IN_PROGRESS:  # which it tells itself
+        if first.name == EventName.RUN_IN_PROGRESS:  # which it tells itself
             story = [placed for placed in story if placed.place != Place(first.place.attempt - 1, BEGUN)]
         told = self._tell(story, rows, before=first.place)
         self._bridged = first.place
@@ -220,7 +224,7 @@ class RunReader:
         new = [placed for placed in story if placed.place > self._place and (before is None or placed.place < before)]
         if (before.attempt if before is not None else rows[0].attempt) > attempt:
             new = sorted([*new, *self._dropped(rows, attempt)], key=lambda placed: placed.place)
-        frames = self._frames(new)
+        frames, self._has_rows = self._frames(new), True
         if before is not None:
             self._torn |= {object_id(placed.event.data) for placed in new}
             if before.attempt == attempt or before.number > 1:
