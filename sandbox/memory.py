@@ -14,10 +14,11 @@ _FILES: Final = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "me
 
 def available_bytes() -> int:
     """Bytes that can be used without anything being swapped or killed. Raises OSError where Linux does not tell."""
-    return max(0, min(_of_machine(), *_of_groups()))
+    return max(0, min(of_machine(), *_of_groups()))
 
 
-def _of_machine() -> int:
+def of_machine() -> int:
+    """The same, whatever control group this process is in. Raises OSError."""
     for line in _MEMINFO.read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024

@@ -1,5 +1,6 @@
 """A host for each launcher; what is not there on this machine is skipped, and said."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -19,6 +20,13 @@ from workers.sandbox import SandboxClient, SandboxSession
 @pytest.fixture(scope="session", params=["bubblewrap", "docker"])
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host of each kind: bubblewrap as who we are, bubblewrap without any rights, and Docker."""
+    with host_of_kind(request) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def host_of_kind(request: pytest.FixtureRequest, **changed: object) -> Iterator[Host]:
+    """The host of the kind that is the parameter of `request`, with settings of its own."""
     kind, settings = request.param, {}
     if kind == "docker":
         if request.config.getoption("--docker") == "no":
@@ -31,7 +39,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     if kind == "unprivileged":
         os.chown(folder, NOBODY, NOBODY)
     try:
-        with run_host(folder, unprivileged=kind == "unprivileged", **settings) as running:
+        with run_host(folder, unprivileged=kind == "unprivileged", **{**settings, **changed}) as running:
             yield running
     finally:
         shutil.rmtree(folder)
@@ -63,6 +71,6 @@ async def session(client: SandboxClient) -> AsyncIterator[SandboxSession]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test on Docker waits for an image to be built."""
     for item in items:
-        on_docker = getattr(getattr(item, "callspec", None), "params", {}).get("host") == "docker"
+        on_docker = "docker" in getattr(getattr(item, "callspec", None), "params", {}).values()
         if on_docker or "docker_settings" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(900))
