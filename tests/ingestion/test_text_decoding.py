@@ -182,3 +182,24 @@ def test_a_page_that_says_it_wrongly(declared: str) -> None:
     page = f'<?xml version="1.0" encoding="{declared}"?><html><body><p>{text}</p></body></html>'
     assert html_reading.read_page(page.encode("cp1251")).text == text
     assert html_reading.read_page(page.encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"Heat to 180\xb0C.\nBake it.\nEat it.\n", "Heat to 180°C.\nBake it.\nEat it.\n"),
+        (b"Temp 20\xb0C today\nwind 5 m/s\nrain\n", "Temp 20°C today\nwind 5 m/s\nrain\n"),
+        (b"5 \xb5m wide\nok\nok\n", "5 µm wide\nok\nok\n"),
+        (b"Don\x92t go.\nIt is late.\nBye\n", "Don’t go.\nIt is late.\nBye\n"),
+        (b"\xa35m paid\nok\nok\n", "£5m paid\nok\nok\n"),
+        (b"the caf\xe9 is\nclosed\ntoday\n", "the café is\nclosed\ntoday\n"),
+        (b"Temp 20\x00C today\nwind 5 m/s\nrain\n", "Temp 20C today\nwind 5 m/s\nrain\n"),
+        (b"@", "@"),
+        ("@\xa0".encode(), "@\xa0"),
+        (b"@@@ @@\n", "@@@ @@\n"),
+        ("2024年1月5日\nab\nc\n".encode("cp932"), "2024年1月5日\nab\nc\n"),
+        ("Owl\nBarn\nMice\n".encode("utf-16-le"), "Owl\nBarn\nMice\n"),
+    ],
+)
+def test_one_odd_byte_in_three_lines(data: bytes, text: str) -> None:
+    assert decode(data) == text

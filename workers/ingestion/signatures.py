@@ -1,5 +1,7 @@
 """What a file is by its first bytes, whatever its name says."""
 
+import codecs
+import contextlib
 import io
 import re
 import zipfile
@@ -129,7 +131,13 @@ def is_ebcdic(data: bytes) -> bool:
     sample = data[:65536]
     if not sample or sample.count(b" ") * 50 > len(sample) or sample.count(b"@") * 50 < len(sample):
         return False  # where others have the blank, it has a control character; its blank is their @
-    words = sum(character.isalnum() or character in " .,;:()-'/&*" for character in sample.decode("cp037"))
+    with contextlib.suppress(UnicodeDecodeError):
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # which may be cut within a character
+        return False
+    text = sample.decode("cp037")
+    if 3 * sum(character.isalnum() for character in text) < len(text):
+        return False
+    words = sum(character.isalnum() or character in " .,;:()-'/&*" for character in text)
     ascii_ = sum(byte < 0x80 and chr(byte).isalnum() for byte in sample)
     return words > 0.8 * len(sample) and ascii_ < 0.2 * len(sample)
 

@@ -115,7 +115,7 @@ def _decode_marked(data: bytes) -> str | None:
 
 def _decode_unmarked(data: bytes, declared: str | None) -> str:
     text = _strictly(data, "utf-8")
-    if text is None or _SUSPECT.search(text, 0, _WIDE_SAMPLE_BYTES):
+    if text is None or _is_strange(text):
         wide = _decode_wide(data)
         if wide is not None:
             return wide
@@ -124,6 +124,12 @@ def _decode_unmarked(data: bytes, declared: str | None) -> str:
     if "\x1b$" in text or "~{" in text:
         return _decode_shifting(data) or text
     return text
+
+
+def _is_strange(text: str) -> bool:
+    """Whether so much of a text is control characters that it is none: of UTF-16 in Latin letters it is the half."""
+    sample = text[:_WIDE_SAMPLE_BYTES]
+    return len(_SUSPECT.findall(sample)) > 0.05 * len(sample)
 
 
 def _decode_shifting(data: bytes) -> str | None:

@@ -71,6 +71,7 @@ _CAPITAL_WITHIN: Final = 6.0
 _SYMBOL_BESIDE_A_LETTER: Final = 5.0
 _SYMBOL_WITHIN_A_WORD: Final = 8.0
 _OTHER_SCRIPT_BESIDE: Final = 7.0
+_LONE_AND_RARE: Final = 12.0
 _MANY: Final = 26.0
 _WRONG: Final = 30.0
 
@@ -80,6 +81,9 @@ _BESIDE_LETTERS: Final = frozenset("“”‘’–—…«»€„‚·¿¡\xa0
 
 #: A symbol between two letters that is none of those that may be there.
 _WITHIN_A_WORD: Final = re.compile("(?<=[^\\W\\d_])[^\\w\\s\x00-\x7f’·\u00ad](?=[^\\W\\d_])")
+
+#: An ideograph between other characters.
+_LONE_IDEOGRAPH: Final = re.compile("(?<![\u2e80-\uffee])[\u4e00-\u9fff\uac00-\ud7a3](?![\u2e80-\uffee])")
 
 _LOW_QUOTE_AFTER_A_WORD: Final = re.compile("(?<=[^\\W\\d_])[„‚](?![^\\W\\d_])")
 
@@ -130,14 +134,23 @@ def _cost(text: str, encoding: str, languages: tuple[str, ...]) -> float:
             pairs[pair] += count
     ideographs = next((language for language in languages if language in IDEOGRAPHS), None)
     cost += sum(count * _apart(character, encoding, ideographs) for character, count in characters.items())
+    if ideographs:
+        cost += _LONE_AND_RARE * sum(
+            _takes_a_letter(found, encoding, ideographs) for found in _LONE_IDEOGRAPH.findall(text)
+        )
     cost += _SYMBOL_WITHIN_A_WORD * (len(_WITHIN_A_WORD.findall(text)) + len(_LOW_QUOTE_AFTER_A_WORD.findall(text)))
     return cost + min(_in_language(pairs, language) for language in languages)
+
+
+def _takes_a_letter(character: str, encoding: str, language: str) -> bool:
+    """Whether a rare ideograph is made of a byte beyond ASCII and one of ASCII, as "°C" would be."""
+    return character not in IDEOGRAPHS[language] and character.encode(encoding, "replace")[-1] < 0x80
 
 
 @cache
 def _letter(character: str) -> str:
     """The letter as the tables have it; a blank for all else, ideographs too."""
-    if not character.isalpha() or "\u2e80" <= character <= "\uffee":
+    if not character.isalpha() or character == "µ" or "\u2e80" <= character <= "\uffee":
         return character if "\u0e30" <= character <= "\u0e4e" else " "  # the vowels and tones of Thai
     lower = character.lower()[:1]
     return {"ș": "ş", "ț": "ţ"}.get(lower, lower)
@@ -192,6 +205,8 @@ def _apart(character: str, encoding: str, ideographs: str | None) -> float:
     """What a character beyond ASCII costs that is no letter of an alphabet."""
     if character.isascii():
         return 0.0
+    if character == "µ":
+        return 10.0
     category = unicodedata.category(character)
     if category in {"Cc", "Cn", "Co"}:
         return _MANY
