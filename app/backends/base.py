@@ -5,15 +5,32 @@ the model's output. A stream ends with a `Finish`; whatever goes wrong is a `Bac
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal, Protocol
 
 FailureCode = Literal["rate_limit_exceeded", "server_error", "invalid_prompt"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """The options that go to the model server as they are, under the same names as on assistants and runs."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    reasoning_effort: str | None = None
+
+
+SAMPLING: Final = tuple(option.name for option in fields(Sampling))
+
+
+def sampling_of(options: Any) -> dict[str, Any]:
+    """Returns the sampling options among the attributes of a run, or of a request's body."""
+    return {name: getattr(options, name) for name in SAMPLING}
+
+
 @dataclass(frozen=True, slots=True)
-class CompletionRequest:
+class CompletionRequest(Sampling):
     """One model call, in the terms of chat completions. None (or empty tools) means: leave it out of the request."""
 
     messages: list[dict[str, Any]]
@@ -21,9 +38,6 @@ class CompletionRequest:
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, Any] | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
     max_completion_tokens: int | None = None
     #: Further parameters, sent as they are.
     options: dict[str, Any] = field(default_factory=dict)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import tokens
-from app.backends.base import BackendFailure, CompletionRequest
+from app.backends.base import SAMPLING, BackendFailure, CompletionRequest, sampling_of
 from app.backends.failures import ServerError
 from app.backends.message_shapes import Shape, shape_wanted, shaped
 from app.backends.window_words import WindowTold, window_told
 from app.text import to_json
 
 #: Parameters that an answer does not depend on for its sense: better without than not at all.
-_OPTIONAL = ("stream_options", "parallel_tool_calls", "reasoning_effort", "temperature", "top_p")
+_OPTIONAL = ("stream_options", "parallel_tool_calls", *SAMPLING)
 
 _NOT_KNOWN = re.compile(
     r"unsupported|unrecogni[sz]ed|unknown|unexpected|does(?: not|n't) support"
@@ -84,9 +84,7 @@ class Dialect:
             "tool_choice": request.tool_choice if request.tools else None,
             "parallel_tool_calls": request.parallel_tool_calls if request.tools else None,
             "response_format": request.response_format,
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "reasoning_effort": request.reasoning_effort,
+            **sampling_of(request),
             self._limit_name: self._limit(request),
             **request.options,
         }

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import ApiObject, Base, HasMetadata, IdText, Json
 from app.domain.statuses import ACTIVE
+from app.models.model_options import HasModelOptions
 
 _ACTIVE_SQL = text("status IN ({})".format(", ".join(f"'{status}'" for status in ACTIVE)))
 
 
-class Run(ApiObject, HasMetadata, Base):
+class Run(ApiObject, HasMetadata, HasModelOptions, Base):
     """One execution of an assistant on a thread, with everything copied from the assistant that it needs.
 
     `attempt` is the fencing token: it grows whenever the run changes hands (a worker's claim, tool outputs, a cancel
@@ -57,18 +58,10 @@ class Run(ApiObject, HasMetadata, Base):
     incomplete_details: Mapped[Json | None]
     usage: Mapped[Json | None]
 
-    model: Mapped[str]
-    instructions: Mapped[str | None]
-    tools: Mapped[list[Json]] = mapped_column(default=list)
-    tool_resources: Mapped[Json] = mapped_column(default=dict)
-    temperature: Mapped[float | None]
-    top_p: Mapped[float | None]
-    reasoning_effort: Mapped[str | None]
     max_prompt_tokens: Mapped[int | None]
     max_completion_tokens: Mapped[int | None]
     truncation_strategy: Mapped[Json]
     tool_choice: Mapped[str | dict[str, Any] | None]
     parallel_tool_calls: Mapped[bool] = mapped_column(default=True)
-    response_format: Mapped[str | dict[str, Any] | None]
     #: What its events tell besides what they always do.
     include: Mapped[list[str] | None] = mapped_column(ARRAY(Text))

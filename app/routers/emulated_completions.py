@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
-from app.backends.base import BackendFailure, CompletionRequest, Delta, Model
+from app.backends.base import BackendFailure, CompletionRequest, Delta, Model, sampling_of
 from app.backends.completion_answers import CompletionAnswer
 from app.errors import APIError, InvalidRequest, RateLimited, ServiceUnavailable
 from app.routers.pass_through import CLIENT_GONE, unless_gone
@@ -56,11 +56,9 @@ def _request(wanted: EmulatedCompletion, options: Json) -> CompletionRequest:
         tool_choice=choice if choice is None or isinstance(choice, str) else as_sent(choice),
         parallel_tool_calls=wanted.parallel_tool_calls,
         response_format=wanted.response_format,
-        temperature=wanted.temperature,
-        top_p=wanted.top_p,
-        reasoning_effort=wanted.reasoning_effort,
         max_completion_tokens=wanted.max_completion_tokens or wanted.max_tokens,
         options=options,
+        **sampling_of(wanted),
     )
 
 

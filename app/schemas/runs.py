@@ -5,20 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app import ids
-from app.schemas.assistants import Instructions
 from app.schemas.common import (
     MAX_INT,
-    Answer,
     Array,
     Json,
     Metadata,
     ModelName,
-    ReasoningEffort,
     RequestBody,
-    StoredMetadata,
-    Temperature,
     Timestamp,
-    TopP,
     array_of,
     by_type,
     id_of,
@@ -26,9 +20,10 @@ from app.schemas.common import (
     tag,
 )
 from app.schemas.messages import MessageCreate
-from app.schemas.response_format import ResponseFormat, stored_option
+from app.schemas.model_options import Configured, Instructions, ModelOptions, ReasoningOptions
+from app.schemas.response_format import stored_option
 from app.schemas.threads import ThreadCreate
-from app.schemas.tools import RunTools, ShownResources, ToolChoice, ToolResources
+from app.schemas.tools import RunTools, ToolChoice, ToolResources
 
 __all__ = [
     "Run",
@@ -67,29 +62,24 @@ def stored_truncation_strategy(strategy: AutoTruncation | LastMessagesTruncation
     return {"type": "auto", "last_messages": None}
 
 
-class RunOptions(RequestBody):
+class RunOptions(ModelOptions):
     """What a run may be told, whichever way it is made. Null leaves a thing to the assistant."""
 
     assistant_id: AssistantId
     model: ModelName | None = None
-    instructions: Instructions | None = None
     tools: RunTools | None = None
     #: OpenAI had it for a run with its thread alone; Azure has it for every run.
     tool_resources: ToolResources | None = None
     metadata: Metadata | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
     stream: bool | None = None
     max_prompt_tokens: TokenBudget | None = None
     max_completion_tokens: TokenBudget | None = None
     truncation_strategy: TruncationStrategy | None = None
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    response_format: ResponseFormat | None = None
 
 
-class RunCreate(RunOptions):
-    reasoning_effort: ReasoningEffort | None = None
+class RunCreate(RunOptions, ReasoningOptions):
     additional_instructions: Instructions | None = None
     additional_messages: Annotated[Array[MessageCreate], array_of("objects")] | None = None
 
@@ -125,10 +115,8 @@ Status = Literal[
 ]
 
 
-class Run(Answer):
-    id: str
+class Run(Configured):
     object: Literal["thread.run"] = "thread.run"
-    created_at: Timestamp
     assistant_id: str
     thread_id: str
     status: Status
@@ -139,20 +127,10 @@ class Run(Answer):
     completed_at: Timestamp | None
     required_action: Json | None
     last_error: Json | None
-    model: str
-    #: Null where neither the run nor its assistant has any, as OpenAI sends it; its description has a string here.
-    instructions: str | None
-    tools: list[Json]
-    tool_resources: ShownResources
-    metadata: StoredMetadata
-    temperature: Annotated[float, shown_as(1.0)]
-    top_p: Annotated[float, shown_as(1.0)]
-    reasoning_effort: str | None
     max_completion_tokens: int | None
     max_prompt_tokens: int | None
     truncation_strategy: Json
     incomplete_details: Json | None
     usage: Json | None
-    response_format: Annotated[Any, shown_as("auto")]
     tool_choice: Annotated[Any, shown_as("auto")]
     parallel_tool_calls: bool

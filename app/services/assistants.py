@@ -7,12 +7,12 @@ from app.errors import NotFound
 from app.models import Assistant
 from app.pagination import Page, PageQuery, paginate, scoped
 from app.schemas import assistants as schemas
-from app.schemas.response_format import stored_option
+from app.schemas.model_options import stored_model_options
 from app.schemas.tools import stored_tools
 from app.services import tool_resources
 
 #: Stored as they come; what is left out of a request is left alone.
-_PLAIN_FIELDS = ("model", "name", "description", "instructions", "temperature", "top_p", "reasoning_effort")
+_PLAIN_FIELDS = ("model", "name", "description")
 
 
 async def create(session: AsyncSession, project_id: str, body: schemas.AssistantCreate) -> Assistant:
@@ -26,8 +26,8 @@ async def create(session: AsyncSession, project_id: str, body: schemas.Assistant
         tools=stored_tools(body.tools),
         tool_resources=await tool_resources.stored(session, project_id, body.tool_resources),
         metadata_=body.metadata or {},
-        response_format=stored_option(body.response_format),
         **{name: getattr(body, name) for name in _PLAIN_FIELDS},
+        **stored_model_options(body),
     )
     session.add(assistant)
     await session.flush()
@@ -54,16 +54,15 @@ async def modify(session: AsyncSession, project_id: str, assistant_id: str, body
     """Changes what the request names; null clears it. Metadata is replaced as a whole. Raises NotFound."""
     assistant = await get(session, project_id, assistant_id, lock=True)
     given = body.model_fields_set
-    for name in given.intersection(_PLAIN_FIELDS):
-        setattr(assistant, name, getattr(body, name))
+    values = {name: getattr(body, name) for name in _PLAIN_FIELDS} | stored_model_options(body)
+    for name in given & values.keys():
+        setattr(assistant, name, values[name])
     if "tools" in given:
         assistant.tools = stored_tools(body.tools)
     if "tool_resources" in given:
         assistant.tool_resources = await tool_resources.stored(session, project_id, body.tool_resources)
     if "metadata" in given:
         assistant.metadata_ = body.metadata or {}
-    if "response_format" in given:
-        assistant.response_format = stored_option(body.response_format)
     await session.flush()
     return assistant
 

@@ -19,6 +19,7 @@ from app.schemas import run_steps as step_schemas
 from app.schemas import runs as schemas
 from app.schemas import threads as thread_schemas
 from app.schemas.common import RequestBody
+from app.schemas.model_options import stored_model_options
 from app.schemas.tools import stored_tools
 from app.services import (
     assistants,
@@ -128,28 +129,20 @@ async def _new(
         company=0,
         progress=0,
         model=_over(body.model, assistant.model),
-        instructions=_over(body.instructions, assistant.instructions),
         tools=tools,
         tool_resources=resources,
         metadata_=body.metadata or {},
-        temperature=_over(body.temperature, assistant.temperature),
-        top_p=_over(body.top_p, assistant.top_p),
-        reasoning_effort=_over(_reasoning_effort(body), assistant.reasoning_effort),
         max_prompt_tokens=body.max_prompt_tokens,
         max_completion_tokens=body.max_completion_tokens,
         truncation_strategy=schemas.stored_truncation_strategy(body.truncation_strategy),
         tool_choice=schemas.stored_option(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls is not False,
-        response_format=_over(schemas.stored_option(body.response_format), assistant.response_format),
+        **{name: _over(asked, getattr(assistant, name)) for name, asked in stored_model_options(body).items()},
     )
 
 
 def _over(requested: Value | None, inherited: Value) -> Value:
     return inherited if requested is None else requested
-
-
-def _reasoning_effort(body: schemas.RunCreate | schemas.ThreadAndRunCreate) -> str | None:
-    return body.reasoning_effort if isinstance(body, schemas.RunCreate) else None
 
 
 def _refuse_unknown_choice(choice: RequestBody | str | None, tools: list[Json]) -> None:

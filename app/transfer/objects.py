@@ -23,6 +23,7 @@ from app.db.base import ApiObject, Json
 from app.domain.statuses import ACTIVE
 from app.models import Assistant, File, Message, Run, RunStep, Thread, VectorStore, VectorStoreFile
 from app.schemas.chunking import StaticChunking, stored_chunking
+from app.schemas.model_options import MODEL_OPTIONS
 from app.transfer import shapes
 
 Row = dict[str, Any]
@@ -196,14 +197,10 @@ def _unless(default: object, value: Any) -> Any:
     return None if value == default else value
 
 
-class SavedAssistant(Saved):
-    kind = "assistant"
-    table = Assistant
+class _Configured(Saved):
+    """What has model options: an assistant, or a run."""
 
-    id: Annotated[str, _id("asst_")]
     model: str
-    name: str | None = None
-    description: str | None = None
     instructions: str | None = None
     tools: Tools = Field(default_factory=list)
     tool_resources: Resources = Field(default_factory=ToolResources)
@@ -215,10 +212,25 @@ class SavedAssistant(Saved):
 
     def values(self) -> Row:
         return {
-            **_settings_of(self),
-            "name": self.name,
-            "description": self.description,
+            **{name: getattr(self, name) for name in ("model", "tools", *MODEL_OPTIONS)},
+            # As they are shown where nothing was asked for.
+            **{name: _unless(1.0, getattr(self, name)) for name in ("temperature", "top_p")},
+            "response_format": _unless("auto", self.response_format),
+            "tool_resources": self.tool_resources.model_dump(exclude_none=True),
+            "metadata_": self.metadata,
         }
+
+
+class SavedAssistant(_Configured):
+    kind = "assistant"
+    table = Assistant
+
+    id: Annotated[str, _id("asst_")]
+    name: str | None = None
+    description: str | None = None
+
+    def values(self) -> Row:
+        return {**super().values(), "name": self.name, "description": self.description}
 
 
 class SavedThread(Saved):
@@ -286,7 +298,7 @@ class SavedMessage(Saved):
         return values
 
 
-class SavedRun(Saved):
+class SavedRun(_Configured):
     kind = "thread.run"
     table = Run
 
@@ -297,15 +309,6 @@ class SavedRun(Saved):
         "queued", "in_progress", "requires_action", "cancelling",
         "cancelled", "failed", "completed", "incomplete", "expired",
     ]  # fmt: skip
-    model: str
-    instructions: str | None = None
-    tools: Tools = Field(default_factory=list)
-    tool_resources: Resources = Field(default_factory=ToolResources)
-    metadata: Metadata = Field(default_factory=dict)
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
-    response_format: Option = None
     started_at: Time | None = None
     cancelled_at: Time | None = None
     failed_at: Time | None = None
@@ -329,7 +332,7 @@ class SavedRun(Saved):
             "incomplete_details", "usage", "max_prompt_tokens", "max_completion_tokens",
         )  # fmt: skip
         return {
-            **_settings_of(self),
+            **super().values(),
             **{name: getattr(self, name) for name in kept},
             # Whoever was executing it does so no more.
             "status": "expired" if self.status in ACTIVE else self.status,
@@ -339,20 +342,6 @@ class SavedRun(Saved):
             "tool_choice": _unless("auto", self.tool_choice),
             "parallel_tool_calls": self.parallel_tool_calls is not False,
         }
-
-
-def _settings_of(given: SavedAssistant | SavedRun) -> Row:
-    return {
-        "model": given.model,
-        "instructions": given.instructions,
-        "tools": given.tools,
-        "tool_resources": given.tool_resources.model_dump(exclude_none=True),
-        "metadata_": given.metadata,
-        "temperature": _unless(1.0, given.temperature),
-        "top_p": _unless(1.0, given.top_p),
-        "reasoning_effort": given.reasoning_effort,
-        "response_format": _unless("auto", given.response_format),
-    }
 
 
 class SavedStep(Saved):

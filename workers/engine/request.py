@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from app import tokens
-from app.backends.base import BackendFailure, CompletionRequest, Model, Usage
+from app.backends.base import BackendFailure, CompletionRequest, Model, Usage, sampling_of
 from app.backends.parameters import WindowExceeded
 from app.db.base import Json
 from app.models import Run
@@ -98,10 +98,8 @@ def build(
         tool_choice=_tool_choice(run.tool_choice, toolbox, has_called=past.has_called) if tools else None,
         parallel_tool_calls=False if tools and not run.parallel_tool_calls else None,
         response_format=response_format,
-        temperature=run.temperature,
-        top_p=run.top_p,
-        reasoning_effort=run.reasoning_effort,
         max_completion_tokens=_left(run.max_completion_tokens, spent.completion_tokens, "max_completion_tokens"),
+        **sampling_of(run),
     )
 
 
