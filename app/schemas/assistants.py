@@ -4,9 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from app.schemas.common import Answer, Metadata, ModelName, RequestBody
-from app.schemas.model_options import Configured, ModelOptions, ReasoningOptions
-from app.schemas.tools import AssistantTools, NewToolResources, ToolResources
+from app.schemas.common import Answer, Json, Metadata, ModelName, RequestBody, StoredMetadata, Timestamp
+from app.schemas.model_options import (
+    ModelOptions,
+    ReasoningOptions,
+    ShownResponseFormat,
+    ShownTemperature,
+    ShownTopP,
+)
+from app.schemas.tools import AssistantTools, NewToolResources, ShownResources, ToolResources
 
 Name = Annotated[str, Field(max_length=256)]
 Description = Annotated[str, Field(max_length=512)]
@@ -31,10 +37,21 @@ class AssistantModify(_Described, ModelOptions, ReasoningOptions):
     tool_resources: ToolResources | None = None
 
 
-class Assistant(Configured):
+class Assistant(Answer):
+    id: str
     object: Literal["assistant"] = "assistant"
+    created_at: Timestamp
     name: str | None
     description: str | None
+    model: str
+    instructions: str | None
+    tools: list[Json]
+    top_p: ShownTopP
+    temperature: ShownTemperature
+    reasoning_effort: str | None
+    tool_resources: ShownResources
+    metadata: StoredMetadata
+    response_format: ShownResponseFormat
 
 
 class AssistantDeleted(Answer):

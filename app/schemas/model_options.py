@@ -1,4 +1,4 @@
-"""What an assistant or a run tells its model besides the conversation: the options, once for requests and answers.
+"""What an assistant or a run tells its model besides the conversation: the options, once for all requests.
 
 Their columns: app.models.model_options. What of them reaches the model server: app.backends.base.Sampling.
 """
@@ -7,20 +7,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from app.schemas.common import (
-    MAX_TEXT,
-    Answer,
-    Json,
-    ReasoningEffort,
-    RequestBody,
-    StoredMetadata,
-    Temperature,
-    Timestamp,
-    TopP,
-    shown_as,
-)
+from app.schemas.common import MAX_TEXT, Json, ReasoningEffort, RequestBody, Temperature, TopP, shown_as
 from app.schemas.response_format import ResponseFormat, stored_option
-from app.schemas.tools import ShownResources
 
 Instructions = Annotated[str, Field(max_length=MAX_TEXT)]
 
@@ -49,19 +37,7 @@ def stored_model_options(body: ModelOptions) -> Json:
     return {name: stored_option(getattr(body, name, None)) for name in MODEL_OPTIONS}
 
 
-class Configured(Answer):
-    """The beginning of an answer that has model options. Its id comes first, for the readers of events."""
-
-    id: str
-    object: str
-    created_at: Timestamp
-    model: str
-    #: Null where neither the run nor its assistant has any, as OpenAI sends it; its description of runs has a string.
-    instructions: str | None
-    tools: list[Json]
-    tool_resources: ShownResources
-    metadata: StoredMetadata
-    temperature: Annotated[float, shown_as(1.0)]
-    top_p: Annotated[float, shown_as(1.0)]
-    reasoning_effort: str | None
-    response_format: Annotated[Any, shown_as("auto")]
+#: As answers have them. Each answer has them in an order of its own, which clients have always seen.
+ShownTemperature = Annotated[float, shown_as(1.0)]
+ShownTopP = Annotated[float, shown_as(1.0)]
+ShownResponseFormat = Annotated[Any, shown_as("auto")]

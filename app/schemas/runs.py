@@ -7,11 +7,13 @@ from pydantic import Field
 from app import ids
 from app.schemas.common import (
     MAX_INT,
+    Answer,
     Array,
     Json,
     Metadata,
     ModelName,
     RequestBody,
+    StoredMetadata,
     Timestamp,
     array_of,
     by_type,
@@ -20,10 +22,17 @@ from app.schemas.common import (
     tag,
 )
 from app.schemas.messages import MessageCreate
-from app.schemas.model_options import Configured, Instructions, ModelOptions, ReasoningOptions
+from app.schemas.model_options import (
+    Instructions,
+    ModelOptions,
+    ReasoningOptions,
+    ShownResponseFormat,
+    ShownTemperature,
+    ShownTopP,
+)
 from app.schemas.response_format import stored_option
 from app.schemas.threads import ThreadCreate
-from app.schemas.tools import RunTools, ToolChoice, ToolResources
+from app.schemas.tools import RunTools, ShownResources, ToolChoice, ToolResources
 
 __all__ = [
     "Run",
@@ -115,8 +124,10 @@ Status = Literal[
 ]
 
 
-class Run(Configured):
+class Run(Answer):
+    id: str
     object: Literal["thread.run"] = "thread.run"
+    created_at: Timestamp
     assistant_id: str
     thread_id: str
     status: Status
@@ -127,10 +138,20 @@ class Run(Configured):
     completed_at: Timestamp | None
     required_action: Json | None
     last_error: Json | None
+    model: str
+    #: Null where neither the run nor its assistant has any, as OpenAI sends it; its description has a string here.
+    instructions: str | None
+    tools: list[Json]
+    tool_resources: ShownResources
+    metadata: StoredMetadata
+    temperature: ShownTemperature
+    top_p: ShownTopP
+    reasoning_effort: str | None
     max_completion_tokens: int | None
     max_prompt_tokens: int | None
     truncation_strategy: Json
     incomplete_details: Json | None
     usage: Json | None
+    response_format: ShownResponseFormat
     tool_choice: Annotated[Any, shown_as("auto")]
     parallel_tool_calls: bool
