@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -143,13 +144,15 @@ class System:
 @contextlib.contextmanager
 def run_system(folder: Path, backend: CompletionBackend, *, has_sandbox: bool) -> Iterator[System]:
     """Runs a system in `folder` until the block is left."""
-    for name in ("stack", "locum", "net"):
+    for name in ("stack", "locum"):
         (folder / name).mkdir()
     with contextlib.ExitStack() as opened:
         servers = opened.enter_context(run_breakable_stack(folder / "stack"))
         sockets = Path(parse_qs(urlsplit(servers.urls.database_url).query)["host"][0])
-        network = opened.enter_context(before_postgres(sockets, folder / "net"))
-        host = quote(str(folder / "net"), safe="")
+        # The path of a Unix socket has 107 bytes at most: those of folders of tests may have more.
+        near = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="net-")))
+        network = opened.enter_context(before_postgres(sockets, near))
+        host = quote(str(near), safe="")
         urls = replace(servers.urls, database_url=servers.urls.database_url.replace(quote(str(sockets), safe=""), host))
         redis, redis_port = opened.enter_context(before(servers.urls.redis_url))
         models, models_port = opened.enter_context(before(backend.url))

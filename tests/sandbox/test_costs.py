@@ -17,7 +17,7 @@ _NOT_OF_THE_CODE = 2
 _SLACK = 1.2
 #: Of what is held by looks alone: names of files are made, and without a control group memory is filled, faster than a
 #: busy machine looks.
-_SLACK_OF_LOOKS = 1.75
+_SLACK_OF_LOOKS = 2.5
 
 #: What is to be seen of some, or they would show nothing.
 _TAKEN = {
