@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import auth, idempotency, ids
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
-from app.db.session import Sessions, autocommit, transaction
+from app.db.session import Sessions, autocommit, enter, transaction
 from app.errors import InvalidRequest
 from app.events import EventLog
 from app.pagination import PageQuery
@@ -40,7 +40,7 @@ async def get_settings(request: Request) -> Settings:
 
 
 async def get_sessions(request: Request) -> Sessions:
-    """The maker of sessions, for what outlives the request's transaction: streams."""
+    """The maker of sessions, of no project yet, for what outlives the request's transaction: streams."""
     sessions: Sessions = request.app.state.sessions
     return sessions
 
@@ -111,6 +111,7 @@ async def get_project(request: Request, session: SessionDep) -> str:
         project_id = await get_known_project(request)
     else:
         project_id = (await auth.admit(session, request)).project
+    await enter(session, project_id)
     await idempotency.claim(request, session, project_id)
     return project_id
 

@@ -45,9 +45,10 @@ class _Claim:
 class _Answered(Exception):
     """The request was answered before, with `answer`."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, project_id: str) -> None:
         super().__init__()
         self.answer = answer
+        self.project_id = project_id
 
 
 async def claim(request: Request, session: AsyncSession, project_id: str) -> None:
@@ -70,7 +71,7 @@ async def claim(request: Request, session: AsyncSession, project_id: str) -> Non
         message = "The first request with this Idempotency-Key is still under way. Please try again."
         raise ServiceUnavailable(message) from None
     if answer is not None:
-        raise _Answered(answer)
+        raise _Answered(answer, project_id)
     request.scope[_CLAIM] = _Claim(session, project_id, key)
 
 
@@ -89,7 +90,7 @@ def once(handle: Handler) -> Handler:
         try:
             response = await handle(request)
         except _Answered as known:
-            return await _again(request, known.answer)
+            return await _again(request, known)
         claimed: _Claim | None = request.scope.get(_CLAIM)
         if claimed is not None:
             await idempotency.keep(claimed.session, claimed.project_id, claimed.key, _answer(response))
@@ -104,10 +105,11 @@ def _answer(response: Response) -> Answer:
     return Answer(response.status_code, body=bytes(response.body))
 
 
-async def _again(request: Request, answer: Answer) -> Response:
+async def _again(request: Request, known: _Answered) -> Response:
     response: Response
+    answer = known.answer
     if answer.run_id is not None and answer.after is not None:
-        response = (await get_streams(request)).follow(answer.run_id, Place.parse(answer.after))
+        response = (await get_streams(request)).follow(known.project_id, answer.run_id, Place.parse(answer.after))
     else:
         response = Response(answer.body, answer.status, media_type="application/json")
     response.headers["idempotent-replayed"] = "true"

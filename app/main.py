@@ -161,17 +161,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.storage = storage
         app.state.renderer = Renderer()
         closing.callback(app.state.renderer.close)
-        pruning = PruneSweep(sessions, storage, opened.redis, settings)
-        files = FileSweep(sessions, storage, opened.redis)
+        swept = sessions.of_all()
+        pruning = PruneSweep(swept, storage, opened.redis, settings)
+        files = FileSweep(swept, storage, opened.redis)
         app.state.supervisor = supervisor
         app.state.open_answers = OpenAnswers()
         app.state.key_uses = KeyUses(sessions)
-        supervisor.keep("answers of ended keys", partial(app.state.open_answers.watch_for_ever, sessions))
+        supervisor.keep("answers of ended keys", partial(app.state.open_answers.watch_for_ever, swept))
         supervisor.keep("uses of keys", app.state.key_uses.write_for_ever)
         closing.push_async_callback(_write_uses, app.state.key_uses)
         supervisor.keep("record of settings", partial(_note_settings, sessions, settings))
-        removal = ProjectSweep(sessions, storage)
-        supervisor.keep("sweep", partial(sweep_for_ever, sessions, opened.queue, files, pruning, removal, settings))
+        removal = ProjectSweep(swept, storage)
+        supervisor.keep("sweep", partial(sweep_for_ever, swept, opened.queue, files, pruning, removal, settings))
         closing.push_async_callback(supervisor.end, "sweep")
         collector.settle()
         yield

@@ -28,9 +28,9 @@ class Streams:
         self._events = events
         self._keep_alive = settings.event_keepalive_seconds
 
-    def follow(self, run_id: str, after: Place) -> RunStream:
+    def follow(self, project_id: str, run_id: str, after: Place) -> RunStream:
         """The events behind `after`, up to the run's ending or its pause."""
-        return RunStream(self._sessions, self._events, run_id, after, self._keep_alive)
+        return RunStream(self._sessions.of(project_id), self._events, run_id, after, self._keep_alive)
 
 
 async def get_streams(request: Request) -> Streams:

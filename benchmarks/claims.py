@@ -42,7 +42,7 @@ def main() -> None:
 
 async def _measure(settings: Settings) -> tuple[list[float], int]:
     engine = create_engine(settings)
-    sessions = create_sessions(engine)
+    sessions = create_sessions(engine).of_all()
     try:
         rows = await rows_read(sessions, "runs", lambda session: run_claims.claim(session, 3600, 1))
         took = []

@@ -84,9 +84,10 @@ def load(
             for place, vector in zip(batch, vectors, strict=True):
                 copy.write_row((*place, maker.text(), HalfVector(vector)))
         database.execute(
-            "INSERT INTO chunks (vector_store_id, file_id, position, text, embedding_model_id, embedding, words)"
-            " SELECT store, file, position, text, %s, embedding, to_tsvector('english', text) FROM staging",
-            [model],
+            "INSERT INTO chunks"
+            " (project_id, vector_store_id, file_id, position, text, embedding_model_id, embedding, words)"
+            " SELECT %s, store, file, position, text, %s, embedding, to_tsvector('english', text) FROM staging",
+            [project, model],
         )
         database.execute("TRUNCATE staging")
     return stores

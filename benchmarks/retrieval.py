@@ -72,7 +72,9 @@ async def surroundings(locum: Locum, embeddings_url: str) -> AsyncIterator[Surro
             with psycopg.connect(locum.database_url, autocommit=True) as database:
                 row = database.execute("SELECT id FROM projects").fetchone()
                 assert row is not None
-                yield Surroundings(locum, http, database, create_sessions(engine), Embedder(settings, backends), row[0])
+                yield Surroundings(
+                    locum, http, database, create_sessions(engine).of_all(), Embedder(settings, backends), row[0]
+                )
     finally:
         await backends.close()
         await engine.dispose()

@@ -20,7 +20,7 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_by_settings() -> None:
     """For Alembic's own command line."""
-    engine = create_engine(Settings())
+    engine = create_engine(Settings(), is_patient=True, is_owner=True)
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
     await engine.dispose()

@@ -57,10 +57,11 @@ class Process:
         self._retired = False
         self.layers: Mapping[str, str] | None = None
         """What confines the parsers of this process, where it has any."""
-        files = FileSweep(self.sessions, self.storage, self.redis)
-        pruning = PruneSweep(self.sessions, self.storage, self.redis, settings)
-        removal = ProjectSweep(self.sessions, self.storage)
-        self.keep("sweep", partial(sweep_for_ever, self.sessions, self.queue, files, pruning, removal, settings))
+        swept = self.sessions.of_all()
+        files = FileSweep(swept, self.storage, self.redis)
+        pruning = PruneSweep(swept, self.storage, self.redis, settings)
+        removal = ProjectSweep(swept, self.storage)
+        self.keep("sweep", partial(sweep_for_ever, swept, self.queue, files, pruning, removal, settings))
 
     @classmethod
     async def start(cls, settings: Settings, celery: Celery, queue_name: str) -> Self:

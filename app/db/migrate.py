@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db import roles
 from app.db.session import create_engine
 from app.settings import Settings
 
@@ -28,13 +29,15 @@ async def upgrade(settings: Settings) -> None:
     One process at a time does it, the others wait for it: several may start at once on one database. Raises
     `MigrationError`, or SQLAlchemy's DBAPIError if the database cannot be reached.
     """
-    engine = create_engine(settings, is_patient=True)
+    engine = create_engine(settings, is_patient=True, is_owner=True)
     try:
         async with engine.connect() as connection:
             # Held by the session, not the transaction: it ends with the connection, however that ends.
             await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
             await connection.commit()
             await connection.run_sync(_upgrade)
+            await connection.run_sync(roles.ready)
+            await connection.commit()
     finally:
         await engine.dispose()
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -14,13 +15,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, Exception
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.db.connection import LocumConnection, connect
+from app.db.project import ALL
 from app.settings import Settings
 from app.text import is_storable, storable, to_json
 
-Sessions = async_sessionmaker[AsyncSession]
 AfterCommit = Callable[[], Awaitable[None]]
 
 #: What is raised while Postgres is away, or out of connections, memory or disk: what was tried may be tried again.
@@ -37,6 +39,7 @@ def is_outage(error: BaseException) -> bool:
 _HOOKS: Final = "after_commit"
 _RETURNED: Final = "returned"
 _PATIENT: Final = "patient"
+_PROJECT: Final = "project"
 _IDLE_SECONDS: Final = 1.0
 _PING_SECONDS: Final = 2.0
 #: With these a connection is of no use any more: a transaction was silent for too long, the server is going away, or it
@@ -46,14 +49,14 @@ _FAREWELLS: Final = ("25P03", "57P", "25006")
 _PASSING: Final = ("08", "40", "53", "57")
 
 
-def create_engine(settings: Settings, *, is_patient: bool = False) -> AsyncEngine:
+def create_engine(settings: Settings, *, is_patient: bool = False, is_owner: bool = False) -> AsyncEngine:
     """The engine of this process, with a bounded pool; connections are opened when they are first wanted.
 
-    `is_patient`: for a command of its own, whose statements may take long.
+    `is_patient`: for a command of its own, whose statements may take long. `is_owner`: for migrations.
     """
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=partial(connect, settings, is_patient=is_patient),
+        async_creator=partial(connect, settings, is_patient=is_patient, is_owner=is_owner),
         json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=orjson.loads,
         pool_size=settings.database_pool_size,
@@ -66,6 +69,7 @@ def create_engine(settings: Settings, *, is_patient: bool = False) -> AsyncEngin
     _drop_at_once(engine)
     _name_what_passes(engine)
     _mend_text(engine)
+    _leave_project(engine)
     if not is_patient:
         _end_patience(engine, settings)
     return engine
@@ -164,6 +168,8 @@ def _name_what_passes(engine: AsyncEngine) -> None:
         if not isinstance(error, DBAPIError):
             return
         if _is_about_arguments(original):
+            # Where the connection had to be given up for it, the others are as good as before.
+            context.invalidate_pool_on_disconnect = False
             raise DataError(context.statement, None, original) from original
         if _is_loss(original):
             # The pool gives the connection up.
@@ -191,12 +197,69 @@ def _sqlstate(error: BaseException) -> str:
     return getattr(error, "sqlstate", None) or ""
 
 
+def _leave_project(engine: AsyncEngine) -> None:
+    """Has a connection that is given back be of no project."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def leave(connection: Any, _record: ConnectionPoolEntry) -> None:
+        if connection is not None:
+            connection.driver_connection.project = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Makes sessions. Those see the rows of one project, of all, or, as long as none is named, of none."""
+
+    _maker: async_sessionmaker[AsyncSession]
+    _project: str | None = None
+
+    def __call__(self) -> AsyncSession:
+        """Returns a new session."""
+        return self._maker(info={_PROJECT: self._project})
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """Whose connections the sessions use."""
+        engine: AsyncEngine = self._maker.kw["bind"]
+        return engine
+
+    def of(self, project_id: str) -> "Sessions":
+        """Returns the same for a project."""
+        return Sessions(self._maker, project_id)
+
+    def of_all(self) -> "Sessions":
+        """Returns the same for all projects: for what works across them, claims and sweeps, and for nothing else."""
+        return self.of(ALL)
+
+
+class _ProjectSession(Session):
+    """What an AsyncSession of ours stands on."""
+
+
+@event.listens_for(_ProjectSession, "after_begin")
+def _enter_project(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    _set_project(connection, session.info.get(_PROJECT))
+
+
+def _set_project(connection: Connection, project: str | None) -> None:
+    opened = connection.connection.driver_connection
+    if isinstance(opened, LocumConnection):
+        opened.project = project
+
+
+async def enter(session: AsyncSession, project_id: str) -> None:
+    """Has `session`, until now of no project, see the rows of one from its next statement on."""
+    session.info[_PROJECT] = project_id
+    await session.run_sync(lambda sync: _set_project(sync.connection(), project_id))
+
+
 def create_sessions(engine: AsyncEngine, **info: Any) -> Sessions:
     """A maker of sessions whose objects stay readable after the commit (they are answered with).
 
     `info` is found again in each session's `info`: see app.signals.
     """
-    return async_sessionmaker(engine, expire_on_commit=False, info=info)
+    maker = async_sessionmaker(engine, expire_on_commit=False, info=info, sync_session_class=_ProjectSession)
+    return Sessions(maker)
 
 
 def after_commit(session: AsyncSession, hook: AfterCommit) -> None:

@@ -19,7 +19,7 @@ from app import sandbox_host
 from app.backends.base import BackendFailure
 from app.backends.embeddings import Embedder
 from app.backends.routing import Backends
-from app.db import migrate
+from app.db import migrate, roles
 from app.db.redis import create_redis
 from app.db.session import create_engine, create_sessions
 from app.embedded.errors import reason
@@ -128,6 +128,14 @@ async def _connection(settings: Settings) -> AsyncIterator[Redis]:
         yield redis
 
 
+async def _row_security(settings: Settings) -> str:
+    async with _session(settings) as session:
+        in_force, current, login = (await session.execute(text(roles.IN_FORCE))).one()
+    if problem := roles.complaint(in_force, current, login):
+        raise Wrong(problem)
+    return "not migrated to" if in_force is None else f"holds for the role {current}"
+
+
 async def _redis(settings: Settings) -> str:
     async with _connection(settings) as redis:
         server = await redis.info("server")
@@ -223,6 +231,7 @@ _CHECKS: dict[str, Check] = {
     "database": _database,
     "pgvector": _pgvector,
     "migrations": _migrations,
+    "row security": _row_security,
     "redis": _redis,
     "worker": _workers,
     "ingestion": _ingestion,

@@ -20,7 +20,7 @@ async def prune(settings: Settings, project: str | None, *, dry_run: bool) -> li
     counts: dict[str, int] = {}
     engine, storage = create_engine(settings, is_patient=True), create_storage(settings)
     try:
-        async for done in pages(create_sessions(engine), storage, retention, dry_run=dry_run):
+        async for done in pages(create_sessions(engine).of_all(), storage, retention, dry_run=dry_run):
             counts[done.kind] = counts.get(done.kind, 0) + done.count
     finally:
         await storage.aclose()

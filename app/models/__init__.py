@@ -2,7 +2,7 @@
 
 from app.models.assistant import Assistant
 from app.models.audit_entry import AuditEntry
-from app.models.chunk import Chunk, Document, EmbeddingModel
+from app.models.chunk import Chunk, Document, EmbeddingModel, StoredChunk
 from app.models.file import File
 from app.models.idempotency_key import IdempotencyKey
 from app.models.imported_place import ImportedPlace
@@ -32,6 +32,7 @@ __all__ = [
     "ProjectStorage",
     "Run",
     "RunStep",
+    "StoredChunk",
     "Thread",
     "Upload",
     "UploadPart",

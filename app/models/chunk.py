@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.db.base import Base, IdText, now
 
@@ -53,12 +53,27 @@ class Document(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Chunk(Base):
+class _ChunkColumns:
     """A piece of a file in a vector store, with its vector and its words.
 
     `position` counts the chunks of the file from 0; `page` counts from 1, where the format has pages. `words` is made
     by app.services.text_search, which also reads it.
     """
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    vector_store_id: Mapped[str] = mapped_column(IdText)
+    file_id: Mapped[str] = mapped_column(IdText)
+    position: Mapped[int]
+    text: Mapped[str]
+    page: Mapped[int | None]
+    embedding_model_id: Mapped[int] = mapped_column(SmallInteger)
+    embedding: Mapped[Any] = mapped_column(HALFVEC())
+    words: Mapped[str] = mapped_column(TSVECTOR)
+    project_id: Mapped[str] = mapped_column(IdText)
+
+
+class StoredChunk(_ChunkColumns, Base):
+    """The table of all projects' chunks, for migrations. The role of the application has no rights on it."""
 
     __tablename__ = "chunks"
     __table_args__ = (
@@ -67,16 +82,23 @@ class Chunk(Base):
             ["vector_store_files.id", "vector_store_files.vector_store_id"],
             ondelete="CASCADE",
         ),
+        ForeignKeyConstraint(["embedding_model_id"], ["embedding_models.id"]),
         UniqueConstraint("vector_store_id", "file_id", "position"),
         Index("chunks_words_idx", "words", postgresql_using="gin"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    vector_store_id: Mapped[str] = mapped_column(IdText)
-    file_id: Mapped[str] = mapped_column(IdText)
-    position: Mapped[int]
-    text: Mapped[str]
-    page: Mapped[int | None]
-    embedding_model_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("embedding_models.id"))
-    embedding: Mapped[Any] = mapped_column(HALFVEC())
-    words: Mapped[str] = mapped_column(TSVECTOR)
+
+class View(DeclarativeBase):
+    """What is a view in the database: not among the tables that migrations are compared with."""
+
+    type_annotation_map = Base.type_annotation_map
+
+
+class Chunk(_ChunkColumns, View):
+    """The chunks of the project of the transaction (app.db.project), to be read and written.
+
+    A view, not a table with a policy: beneath a policy Postgres does not use the index of words
+    (docs/decisions/0019-row-level-security.md).
+    """
+
+    __tablename__ = "visible_chunks"

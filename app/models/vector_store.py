@@ -99,3 +99,4 @@ class FileBatchMember(Base):
     )
     file_id: Mapped[str] = mapped_column(IdText, primary_key=True)
     vector_store_id: Mapped[str] = mapped_column(IdText)
+    project_id: Mapped[str] = mapped_column(IdText)

@@ -57,12 +57,12 @@ _CONTENT: Final[dict[int | str, Any]] = {
 async def create_file(
     request: Request, project: KnownProjectDep, sessions: SessionsDep, storage: StorageDep, settings: SettingsDep
 ) -> File:
-    room = await storage_budget.room(sessions, project, settings.project_storage_bytes)
+    room = await storage_budget.room(sessions.of(project), project, settings.project_storage_bytes)
     async with Incoming(storage, ids.FILE, settings.max_file_bytes, room=room) as incoming:
         form = await read_form(request, "file", incoming.take, fields=FORM_FIELDS, check=_refuse_early)
         body = _body({**form.fields, "filename": form.filename})
         form.file.refuse_empty("file")
-        async with transaction(sessions) as session:
+        async with transaction(sessions.of(project)) as session:
             seconds = body.expires_after.seconds if body.expires_after else None
             file = await files.add(
                 session,
@@ -119,7 +119,7 @@ async def get_file_content(
     wanted: Annotated[str | None, Header(alias="range")] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
-    async with transaction(sessions) as session:
+    async with transaction(sessions.of(project)) as session:
         file = await files.get(session, project, file_id)
     if not settings.download_all_files:
         files.refuse_kept(file)

@@ -36,7 +36,7 @@ async def create_thread_and_run(
     body: ThreadAndRunCreate, settings: SettingsDep, project: ProjectDep, session: SessionDep, streams: StreamsDep
 ) -> Run | Response:
     run = await runs.create_thread_and_run(session, settings, project, body)
-    return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
+    return streams.follow(project, run.id, START) if body.stream else Run.model_validate(run)
 
 
 @router.post("/{thread_id}/runs", response_model=Run, responses=_STREAMED)
@@ -50,7 +50,7 @@ async def create_run(
     streams: StreamsDep,
 ) -> Run | Response:
     run = await runs.create(session, settings, project, thread_id, body, include)
-    return streams.follow(run.id, START) if body.stream else Run.model_validate(run)
+    return streams.follow(project, run.id, START) if body.stream else Run.model_validate(run)
 
 
 @router.get("/{thread_id}/runs")
@@ -98,7 +98,7 @@ async def submit_tool_outputs(
     streams: StreamsDep,
 ) -> Run | Response:
     run = await runs.submit_tool_outputs(session, project, thread_id, run_id, body)
-    return streams.follow(run.id, Place(run.attempt, 0)) if body.stream else Run.model_validate(run)
+    return streams.follow(project, run.id, Place(run.attempt, 0)) if body.stream else Run.model_validate(run)
 
 
 @router.get("/{thread_id}/runs/{run_id}/events", response_class=StreamingResponse, responses=_STREAMED)
@@ -112,7 +112,7 @@ async def follow_run(
 ) -> Response:
     """The run's events as server-sent events: from the first, or from where a reader was cut off."""
     await runs.get(session, project, thread_id, run_id)
-    return streams.follow(run_id, START if last_event_id is None else _place(last_event_id))
+    return streams.follow(project, run_id, START if last_event_id is None else _place(last_event_id))
 
 
 def _place(event_id: str) -> Place:

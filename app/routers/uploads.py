@@ -45,13 +45,13 @@ async def add_upload_part(
     storage: StorageDep,
     settings: SettingsDep,
 ) -> UploadPart:
-    async with transaction(sessions) as session:
+    async with transaction(sessions.of(project)) as session:
         await uploads.pending(session, project, upload_id, "add a part to")
-    room = await storage_budget.room(sessions, project, settings.project_storage_bytes)
+    room = await storage_budget.room(sessions.of(project), project, settings.project_storage_bytes)
     async with Incoming(storage, ids.UPLOAD_PART, MAX_PART_BYTES, room=room) as incoming:
         form = await read_form(request, "data", incoming.take)
         form.file.refuse_empty("data")
-        async with transaction(sessions) as session:
+        async with transaction(sessions.of(project)) as session:
             part = await uploads.add_part(session, project, upload_id, form.file, settings.project_storage_bytes)
     return UploadPart.model_validate(part)
 
@@ -66,7 +66,7 @@ async def complete_upload(
     settings: SettingsDep,
 ) -> Upload:
     limit = settings.project_storage_bytes
-    upload, file = await uploads.complete(sessions, storage, project, upload_id, body, limit)
+    upload, file = await uploads.complete(sessions.of(project), storage, project, upload_id, body, limit)
     return Upload.completed(upload, file)
 
 

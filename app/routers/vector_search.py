@@ -20,6 +20,7 @@ async def search_vector_store(
     embedder: EmbedderDep,
     settings: SettingsDep,
 ) -> SearchResultsPage:
+    sessions = sessions.of(project)
     async with autocommit(sessions) as session:
         usable = await vector_stores.require_usable(session, project, [vector_store_id])
         await vector_stores.touch(session, usable)

@@ -94,9 +94,7 @@ async def find_twin(session: AsyncSession, claim: Claim, document_id: int, model
 async def copy(session: AsyncSession, claim: Claim, twin: Twin, start: int, limit: int) -> int:
     """Copies the chunks of `twin` from the position `start`, at most `limit`; gives how many there were."""
     await ingestion_claims.hold(session, claim)
-    source = select(
-        literal(claim.vector_store_id), literal(claim.file_id), *(getattr(Chunk, name) for name in _COLUMNS)
-    ).where(
+    source = select(*_owner(claim), *(getattr(Chunk, name) for name in _COLUMNS)).where(
         Chunk.vector_store_id == twin.vector_store_id,
         Chunk.file_id == twin.file_id,
         Chunk.position >= start,
@@ -127,8 +125,7 @@ async def add(
     )
     columns = given.c
     source = select(
-        literal(claim.vector_store_id),
-        literal(claim.file_id),
+        *_owner(claim),
         columns.number + (start - 1),
         columns.text,
         columns.page,
@@ -139,8 +136,12 @@ async def add(
     await _insert(session, source)
 
 
+def _owner(claim: Claim) -> tuple[ColumnElement[str], ...]:
+    return literal(claim.project_id), literal(claim.vector_store_id), literal(claim.file_id)
+
+
 async def _insert(session: AsyncSession, source: Select[*tuple[Any, ...]]) -> int:
-    into = [Chunk.vector_store_id, Chunk.file_id, *(getattr(Chunk, name) for name in _COLUMNS)]
+    into = [Chunk.project_id, Chunk.vector_store_id, Chunk.file_id, *(getattr(Chunk, name) for name in _COLUMNS)]
     result = await session.execute(insert(Chunk).from_select(into, source))
     return typing.cast("CursorResult[Any]", result).rowcount
 

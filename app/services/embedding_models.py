@@ -44,6 +44,8 @@ async def ensure_model(session: AsyncSession, name: str, dimensions: int) -> Emb
 async def create_index(session: AsyncSession, model: EmbeddingModel) -> None:
     """Makes the index of `model` if there is none and it can have one."""
     if model.dimensions <= MOST_INDEXED_DIMENSIONS:
+        # Indexes are made by the owner of a table. Until the end of the transaction, that is what it is.
+        await session.execute(text("SET LOCAL ROLE NONE"))
         await session.execute(text(_index(model.id, model.dimensions)))
 
 

@@ -24,7 +24,8 @@ async def create(session: AsyncSession, store: VectorStore, body: schemas.FileBa
     )
     session.add(batch)
     await session.flush()
-    members = [{"batch_id": batch.id, "file_id": row.id, "vector_store_id": store.id} for row in rows]
+    of_store = {"vector_store_id": store.id, "project_id": store.project_id}
+    members = [{"batch_id": batch.id, "file_id": row.id, **of_store} for row in rows]
     await session.execute(insert(FileBatchMember), members)
     return batch
 

@@ -55,10 +55,11 @@ _Piece = Callable[[AsyncSession, Storage, str], Awaitable[int]]
 async def remove(sessions: Sessions, storage: Storage, project_id: str) -> AsyncIterator[tuple[str, int]]:
     """Removes what the project had; tells of each piece what kind and how many. Does nothing for one that is not marked
     as deleted. Raises SQLAlchemyError."""
+    of_project = sessions.of(project_id)
     for kind, piece in _PIECES.items():
         count = 1
         while count:
-            async with patient_transaction(sessions) as session:
+            async with patient_transaction(of_project) as session:
                 if not await _is_doomed(session, project_id):
                     return
                 count = await piece(session, storage, project_id)
@@ -78,7 +79,7 @@ async def _threads(session: AsyncSession, _: Storage, project_id: str) -> int:
     if not threads:
         return 0
     found = sa.select(Run.id, Run.status).where(Run.thread_id.in_(threads)).limit(_PARENTS)
-    runs: dict[str, str] = dict((await session.execute(found)).tuples().all())
+    runs: dict[str, str] = {run.id: run.status for run in await session.execute(found)}
     if runs:
         if steps := await _delete(session, RunStep, RunStep.run_id.in_(runs)):
             return steps

@@ -57,11 +57,9 @@ _MOST_POSTINGS: Final = 5_000
 #: A word in a tsquery.
 _WORD: Final = re.compile(r"'(?:[^']|'')*'")
 
+#: By the rights of the tables' owner: migration 0011.
 _COMMON_WORDS: Final = text(
-    "SELECT quote_literal(word), share FROM pg_stats,"
-    " unnest(most_common_elems::text::text[], most_common_elem_freqs) AS common (word, share)"
-    " WHERE schemaname = current_schema AND tablename = 'chunks' AND attname = 'words'"
-    " AND quote_literal(word) = ANY (CAST(:words AS text[])) AND share > :least"
+    "SELECT word, share FROM common_words_of_chunks(CAST(:words AS text[]), CAST(:least AS real))"
 )
 
 #: What ts_rank gives for a word that a text holds once, and for one that it holds without end.

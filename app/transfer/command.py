@@ -45,7 +45,7 @@ async def import_dump(
     async with _opened(settings) as (sessions, storage):
         async with transaction(sessions) as session:
             owner = await projects.found_or_made(session, local_actor(), project)
-        importer = Importer(sessions, storage, owner.id, newest_first=newest_first)
+        importer = Importer(sessions.of(owner.id), storage, owner.id, newest_first=newest_first)
         with _seekable(source) as path, Dump(path) as dump:
             try:
                 report = await importer.run(dump, contents)
@@ -67,7 +67,7 @@ async def export_dump(settings: Settings, target: str, *, files: Path | None, pr
             raise TransferError(f"there is no project {project}")
         if contents is not None:
             await asyncio.to_thread(contents.mkdir, parents=True, exist_ok=True)
-        exporter = Exporter(sessions, storage, owner.id)
+        exporter = Exporter(sessions.of(owner.id), storage, owner.id)
         with _output(target) as out:
             async for line in exporter.lines(contents):
                 out.write(line)

@@ -111,7 +111,7 @@ class Importer:
                 elsewhere = select(kind.table.id).where(
                     kind.table.id.in_(list(lines)), kind.table.project_id != self._project_id
                 )
-                async with transaction(self._sessions) as session:
+                async with transaction(self._sessions.of_all()) as session:
                     taken = await session.scalars(elsewhere)
                 faults += [Fault(lines[id_], f"{kind.kind} {id_} belongs to another project") for id_ in taken]
         return sorted(faults, key=lambda fault: fault.line)

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth import Caller
-from app.db.session import Sessions, transaction
+from app.db.session import Sessions, enter, transaction
 from app.json_body import TRANSLATION
 from app.v1 import answers, requests, scope
 from app.v1.events import EventTranslator
@@ -84,6 +84,7 @@ class _Outgoing:
             sessions: Sessions = self._scope["app"].state.sessions
             async with transaction(sessions) as session:
                 caller: Caller = self._scope["state"]["caller"]
+                await enter(session, caller.project)
                 found = await first_files(session, caller.project, wanted)
             self._files.update({store_id: found.get(store_id, []) for store_id in wanted})
         return answers.translate(value, self._files)

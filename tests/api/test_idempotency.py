@@ -288,7 +288,7 @@ async def test_keys_are_forgotten_after_a_day(
     aging = "UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second' WHERE key = %s"
     database.execute(aging, [key["Idempotency-Key"]])
     engine = create_engine(settings_of(locum))
-    async with transaction(create_sessions(engine)) as session:
+    async with transaction(create_sessions(engine).of_all()) as session:
         assert await drop_old(session) >= 1
     await engine.dispose()
     assert ok(http.post("/threads", headers=young)) == kept

@@ -170,7 +170,7 @@ def test_a_sum_that_somebody_has_made_wrong_is_counted_anew(
 async def _recounted(limited: Locum) -> int:
     engine = create_engine(Settings(database_url=limited.database_url))
     try:
-        return await storage_budget.recount(create_sessions(engine))
+        return await storage_budget.recount(create_sessions(engine).of_all())
     finally:
         await engine.dispose()
 

@@ -41,7 +41,7 @@ async def sessions(stack: Stack, database: psycopg.Connection) -> AsyncIterator[
     settings = Settings(database_url=stack.database_url.replace("/locum?", f"/{_DATABASE}?"))
     await migrate.upgrade(settings)
     engine = create_engine(settings)
-    yield create_sessions(engine)
+    yield create_sessions(engine).of_all()
     await engine.dispose()
 
 

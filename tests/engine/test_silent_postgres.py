@@ -47,7 +47,7 @@ async def pool(network: tuple[Relay, Settings]) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 def sessions(pool: AsyncEngine) -> Sessions:
-    return create_sessions(pool)
+    return create_sessions(pool).of_all()
 
 
 async def ask(sessions: Sessions, statement: str = "SELECT 1") -> Any:

@@ -20,7 +20,7 @@ _LOCK = 0x10C0_7E57
 @pytest.fixture
 async def sessions(stack: Stack) -> AsyncIterator[Sessions]:
     engine = create_engine(Settings(database_url=stack.database_url, run_lease_seconds=0.1))
-    yield create_sessions(engine)
+    yield create_sessions(engine).of_all()
     await engine.dispose()
 
 

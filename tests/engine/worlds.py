@@ -184,7 +184,7 @@ class World:
         self.log = EventLog(self.redis, settings)
         self.queue = Queue(self.celery, self.redis)
         self.engine = create_engine(settings)
-        self.sessions = create_sessions(self.engine, signals=Signals(self.redis, self.log, self.queue))
+        self.sessions = create_sessions(self.engine, signals=Signals(self.redis, self.log, self.queue)).of_all()
         self.workers = [Worker(settings, self.celery) for _ in range(WORKERS)]
         self.projects = [ids.new(ids.PROJECT) for _ in set(PROJECTS)]
         self.assistants: list[str] = []

@@ -16,7 +16,7 @@ from tests.running import Locum
 @pytest.fixture
 async def sessions(locum: Locum) -> AsyncIterator[Sessions]:
     engine = create_engine(Settings(database_url=locum.database_url))
-    yield create_sessions(engine)
+    yield create_sessions(engine).of_all()
     await engine.dispose()
 
 

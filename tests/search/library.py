@@ -37,7 +37,7 @@ class Library:
         async with transaction(sessions) as session:
             found = await session.scalar(select(ApiKey.project_id).where(ApiKey.sha256 == digest))
         assert found is not None
-        return cls(sessions, found)
+        return cls(sessions.of(found), found)
 
     async def store(self, *texts: str, **columns: Any) -> str:
         """The id of a new store, with a file that has a chunk for each of `texts`, if there are any."""
@@ -70,7 +70,7 @@ class Library:
         async with transaction(self.sessions) as session:
             await self._add_file(session, file_id, filename)
             await self._attach(session, file_id, store_id, made_by, attributes or {}, status)
-            await _add_chunks(session, file_id, store_id, made_by, texts, vectors)
+            await _add_chunks(session, self.project_id, file_id, store_id, made_by, texts, vectors)
         return file_id
 
     async def also_in(self, store_id: str, file_id: str, *texts: str) -> None:
@@ -78,7 +78,9 @@ class Library:
         async with transaction(self.sessions) as session:
             made_by = await embedding_models.ensure_model(session, MODEL, len(embedding("")))
             await self._attach(session, file_id, store_id, made_by, {}, "completed")
-            await _add_chunks(session, file_id, store_id, made_by, texts, [embedding(text) for text in texts])
+            await _add_chunks(
+                session, self.project_id, file_id, store_id, made_by, texts, [embedding(text) for text in texts]
+            )
 
     async def set_status(self, file_id: str, status: str) -> None:
         """Changes the status of a file in its stores."""
@@ -120,6 +122,7 @@ class Library:
 
 async def _add_chunks(
     session: AsyncSession,
+    project_id: str,
     file_id: str,
     store_id: str,
     made_by: EmbeddingModel,
@@ -129,6 +132,7 @@ async def _add_chunks(
     for position, (text, vector) in enumerate(zip(texts, vectors, strict=True)):
         await session.execute(
             insert(Chunk).values(
+                project_id=project_id,
                 vector_store_id=store_id,
                 file_id=file_id,
                 position=position,

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.session import Sessions, transaction
+from app.db.session import transaction
 from app.models import Chunk, EmbeddingModel
 from app.services import embedding_models, nearest
 from app.services.search_scope import Scope, select_chunks
@@ -51,11 +51,11 @@ def vector(seed: int) -> list[float]:
 
 @pytest.mark.parametrize("filters", [None, {"type": "eq", "key": "half", "value": 1}])
 async def test_the_index_finds_what_is_nearest(
-    sessions: Sessions, scope: Scope, model: EmbeddingModel, filters: dict[str, object] | None
+    library: Library, scope: Scope, model: EmbeddingModel, filters: dict[str, object] | None
 ) -> None:
     scope = Scope(scope.project_id, scope.store_ids, filters)
     shares = []
-    async with sessions() as session:
+    async with library.sessions() as session:
         await nearest.prepare(session)
         for seed in range(20):
             exact = set(await session.scalars(*nearest.one_by_one(scope, model, vector(seed), 20)))
@@ -65,8 +65,8 @@ async def test_the_index_finds_what_is_nearest(
     assert sum(shares) / len(shares) >= 0.98
 
 
-async def test_one_by_one_is_by_cosine(sessions: Sessions, scope: Scope, model: EmbeddingModel) -> None:
-    async with sessions() as session:
+async def test_one_by_one_is_by_cosine(library: Library, scope: Scope, model: EmbeddingModel) -> None:
+    async with library.sessions() as session:
         found = list(await session.scalars(*nearest.one_by_one(scope, model, vector(1), 10)))
         statement = select_chunks(scope.shape, Chunk.id, nearest.similarity(model.dimensions))
         rows = dict((await session.execute(statement, scope.values | {"vector": vector(1)})).all())
@@ -74,9 +74,9 @@ async def test_one_by_one_is_by_cosine(sessions: Sessions, scope: Scope, model: 
     assert all(-1 <= cosine <= 1 for cosine in rows.values())
 
 
-async def test_each_way_has_its_plan(sessions: Sessions, scope: Scope, model: EmbeddingModel) -> None:
+async def test_each_way_has_its_plan(library: Library, scope: Scope, model: EmbeddingModel) -> None:
     index = embedding_models.index_name(model.id)
-    async with sessions() as session:
+    async with library.sessions() as session:
         await nearest.prepare(session)
         # Until it is reset, a plan is kept with its costs: so the index shows that it was used.
         used = select(func.pg_stat_get_xact_numscans(text(f"'{index}'::regclass")))
@@ -131,10 +131,11 @@ async def _insert_wrong(library: Library, model: EmbeddingModel) -> None:
     async with transaction(library.sessions) as session:
         await session.execute(
             text(
-                "INSERT INTO chunks (vector_store_id, file_id, position, text, embedding_model_id, embedding, words)"
-                " VALUES (:store, 'file-none', 0, '', :model, '[1,2]', '')"
+                "INSERT INTO visible_chunks"
+                " (project_id, vector_store_id, file_id, position, text, embedding_model_id, embedding, words)"
+                " VALUES (:project, :store, 'file-none', 0, '', :model, '[1,2]', '')"
             ),
-            {"store": store, "model": model.id},
+            {"project": library.project_id, "store": store, "model": model.id},
         )
 
 

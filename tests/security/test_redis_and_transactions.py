@@ -73,7 +73,7 @@ async def watched(locum: Locum) -> AsyncIterator[tuple[_Watch, httpx2.AsyncClien
                 transport=httpx2.ASGITransport(app, raise_app_exceptions=False), base_url="http://locum.test"
             ) as client,
         ):
-            watch.held.look_at(app.state.sessions.kw["bind"])
+            watch.held.look_at(app.state.sessions.engine)
             yield watch, client
 
 

@@ -234,7 +234,7 @@ async def watched(locum: Locum) -> AsyncIterator[tuple[_Watched, httpx2.AsyncCli
             headers={"Authorization": f"Bearer {locum.api_key}"},
         ) as client,
     ):
-        watched.connections.look_at(app.state.sessions.kw["bind"])
+        watched.connections.look_at(app.state.sessions.engine)
         yield watched, client
 
 

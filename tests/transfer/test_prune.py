@@ -152,7 +152,7 @@ async def test_the_sweep_keeps_to_the_settings(attic: Attic) -> None:
         create_storage(settings),
     )
     try:
-        sweep = PruneSweep(create_sessions(engine), storage, redis, settings)
+        sweep = PruneSweep(create_sessions(engine).of_all(), storage, redis, settings)
         await redis.delete(PRUNED_KEY)
         await sweep.sweep()
         while sweep.at_work:
@@ -164,7 +164,7 @@ async def test_the_sweep_keeps_to_the_settings(attic: Attic) -> None:
         await sweep.sweep()
         attic.client.beta.threads.retrieve(recent)
         keeping = PruneSweep(
-            create_sessions(engine), storage, redis, settings.model_copy(update={"prune_threads_days": None})
+            create_sessions(engine).of_all(), storage, redis, settings.model_copy(update={"prune_threads_days": None})
         )
         await redis.delete(PRUNED_KEY)
         await keeping.sweep()

@@ -32,7 +32,7 @@ async def tell(
     wanted = {file_id for message in messages for file_id in _file_ids(message)}
     if not wanted:
         return [StoredMessage(message.role, message.content) for message in messages]
-    async with transaction(process.sessions) as session:
+    async with transaction(process.sessions.of(run.project_id)) as session:
         known = await _files(session, run.project_id, wanted)
     urls = await _images(process, messages, known) if vision else {}
     return [

@@ -19,6 +19,7 @@ class Attempt:
         #: The row as this attempt knows it.
         self.run: Run = claim.run
         self.lease = lease
+        self.sessions = process.sessions.of(self.run.project_id)
         self.log = process.events.open(self.run.id, self.run.attempt)
         #: The turn whose rows are not yet closed.
         self.turn: Turn | None = None

@@ -58,13 +58,13 @@ async def end(attempt: Attempt, to: RunStatus, *, usage: Json | None = None, **d
 
 async def break_off(attempt: Attempt, to: RunStatus, message: str = "Sorry, something went wrong.") -> None:
     """Ends the run without a look at what it holds (app.services.run_endings)."""
-    async with transaction(attempt.process.sessions) as session:
+    async with transaction(attempt.sessions) as session:
         await run_endings.break_off(session, attempt.lease.key, attempt.lease.attempt, to, message=message)
 
 
 async def _end_with_turn(attempt: Attempt, to: RunStatus, usage: Json | None, **details: Any) -> None:
     drafts: dict[str, list[Json]] = {}
-    async with transaction(attempt.process.sessions) as session:
+    async with transaction(attempt.sessions) as session:
         if attempt.turn is not None:
             await attempt.turn.keep(session, usage)
             drafts = attempt.turn.drafts()
@@ -76,14 +76,14 @@ async def interrupt(attempt: Attempt, interruption: Interrupted) -> None:
     """Does what the reason of an interruption asks for. Raises RunLost if the run is another's, or not cancelled."""
     match interruption.reason:
         case "cancelled":
-            async with transaction(attempt.process.sessions) as session:
+            async with transaction(attempt.sessions) as session:
                 attempt.run = await run_leases.reload(session, attempt.run, RunStatus.CANCELLING)
             attempt.log.append(event(EventName.RUN_CANCELLING, run_schemas.Run.model_validate(attempt.run)))
             await end(attempt, RunStatus.CANCELLED)
         case "expired":
             await end(attempt, RunStatus.EXPIRED)
         case "stopping":
-            async with transaction(attempt.process.sessions) as session:
+            async with transaction(attempt.sessions) as session:
                 await run_leases.hand_back(session, attempt.run)
                 nudge_after_commit(session)
         case "lost":

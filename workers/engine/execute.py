@@ -159,7 +159,7 @@ class Execution:
 
     async def _read(self, model: Model, *, is_new: bool) -> tuple[Past, list[ThreadMessage]]:
         run, toolbox = self._attempt.run, self._attempt.toolbox
-        async with autocommit(self._process.sessions) as session:
+        async with autocommit(self._attempt.sessions) as session:
             past = history.NOTHING if is_new else await history.read_past(session, run, toolbox)
             budget = request.prompt_budget(run, model, past.spent)
             return past, await history.read_messages(session, run, budget)
@@ -167,13 +167,13 @@ class Execution:
     async def _earlier_files(self, messages: list[ThreadMessage]) -> dict[str, str]:
         if not earlier_files.may_be_linked(self._attempt.toolbox, messages):
             return {}
-        async with autocommit(self._process.sessions) as session:
+        async with autocommit(self._attempt.sessions) as session:
             return await earlier_files.read(session, self._attempt.run)
 
     def _new_turn(self, past: Past) -> Turn:
         attempt = self._attempt
         material = replace(past.material, files={**(self._earlier or {}), **past.material.files})
-        return Turn(self._process.sessions, attempt.run, attempt.log, attempt.toolbox, past.turns_taken, material)
+        return Turn(self._attempt.sessions, attempt.run, attempt.log, attempt.toolbox, past.turns_taken, material)
 
     async def _search_first(self, messages: list[ThreadMessage]) -> bool:
         """Begins a step with the search that the model is not asked for; False if there is nothing to search for."""
@@ -185,7 +185,7 @@ class Execution:
         step = run_steps.new_step(self._attempt.run, 0, {"type": "tool_calls", "tool_calls": [call]})
         step.usage = run_endings.total_usage([])
         step.begun_place = self._attempt.log.place_of_next().packed
-        async with autocommit(self._process.sessions) as session:
+        async with autocommit(self._attempt.sessions) as session:
             await run_rows.insert_held(session, self._attempt.run, step)
         told = call_delta(step.id, 0, step_schemas.shown_call(call))
         self._attempt.log.append(*step_events(step, "created", "in_progress"), told)
@@ -195,7 +195,7 @@ class Execution:
 def _tool_context(process: WorkerProcess, run: Run, model: Model) -> ToolContext:
     return ToolContext(
         settings=process.settings,
-        sessions=process.sessions,
+        sessions=process.sessions.of(run.project_id),
         storage=process.storage,
         embedder=process.embedder,
         sandbox=process.sandbox,

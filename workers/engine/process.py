@@ -20,7 +20,7 @@ class WorkerProcess(Process):
 
     def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
         super().__init__(settings, celery, queue_name)
-        self.leases = RunLeases(self.sessions, self.redis, settings.run_lease_seconds)
+        self.leases = RunLeases(self.sessions.of_all(), self.redis, settings.run_lease_seconds)
         self.hold(self.leases)
         self.events = EventWriter(self.event_log, lambda: self.leases.count)
         self.sandbox = _sandbox(settings)

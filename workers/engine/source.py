@@ -38,4 +38,6 @@ class RunSource:
 
 def dispatcher(process: WorkerProcess) -> Dispatcher[Claim]:
     """Returns what executes runs in `process`."""
-    return Dispatcher(process.sessions, process.leases, RunSource(process), process.settings.worker_concurrency)
+    return Dispatcher(
+        process.sessions.of_all(), process.leases, RunSource(process), process.settings.worker_concurrency
+    )

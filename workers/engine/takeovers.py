@@ -32,7 +32,7 @@ async def go_on(process: WorkerProcess, claim: Claim, log: RunLog) -> None:
     told = await _told(process, run)
     if told.last == EventName.RUN_QUEUED:
         log.append(event(EventName.RUN_IN_PROGRESS, run_schemas.Run.model_validate(run)))
-    async with transaction(process.sessions) as session:
+    async with transaction(process.sessions.of(run.project_id)) as session:
         await run_status.hold(session, run)
         kept = await run_steps.discard_unfinished(session, run)
         progress = run_steps.progress(kept)

@@ -52,7 +52,7 @@ async def close_turn(attempt: Attempt, turn: Turn, asked: CompletionRequest, pas
 
 async def _keep_calls(attempt: Attempt, turn: Turn, usage: Json) -> None:
     """Writes down calls of hosted tools, to be executed from the row: by this worker, or by one that takes over."""
-    async with transaction(attempt.process.sessions) as session:
+    async with transaction(attempt.sessions) as session:
         await run_status.hold(session, attempt.run)
         session.add_all(turn.rows())
         turn.keep_calls(usage)
@@ -63,12 +63,12 @@ async def _complete(attempt: Attempt, turn: Turn, usage: Json) -> None:
     await turn.say_something()
     events = turn.close_message(usage)
     if turn.number == 0:
-        async with autocommit(attempt.process.sessions) as session:
+        async with autocommit(attempt.sessions) as session:
             ending = await run_endings.finish(
                 session, attempt.run, RunStatus.COMPLETED, steps=turn.steps(), rows=turn.rows()
             )
     else:
-        async with transaction(attempt.process.sessions) as session:
+        async with transaction(attempt.sessions) as session:
             session.add_all(turn.rows())
             ending = await run_endings.finish(session, attempt.run, RunStatus.COMPLETED)
     attempt.log.append(*events, *ending)
@@ -76,7 +76,7 @@ async def _complete(attempt: Attempt, turn: Turn, usage: Json) -> None:
 
 async def _pause(attempt: Attempt, turn: Turn, usage: Json) -> None:
     """Hands the function calls of `turn` to the client; the step stays open until their outputs come."""
-    async with transaction(attempt.process.sessions) as session:
+    async with transaction(attempt.sessions) as session:
         session.add_all(turn.rows())
         calls = turn.keep_calls(usage)
         required_action = function.required_action(calls)
@@ -86,7 +86,7 @@ async def _pause(attempt: Attempt, turn: Turn, usage: Json) -> None:
 
 async def _refuse_calls(attempt: Attempt, turn: Turn, usage: Json, complaint: str, past: Past) -> None:
     """Closes a turn whose calls no client could answer: the model is told why in the next turn, not for ever."""
-    async with transaction(attempt.process.sessions) as session:
+    async with transaction(attempt.sessions) as session:
         await run_status.hold(session, attempt.run)
         session.add_all(turn.rows())
         events = turn.refuse_calls(usage, complaint)

@@ -117,6 +117,7 @@ class Ingestion:
     def __init__(self, process: IngestionProcess, claim: Claim) -> None:
         self._process = process
         self._claim = claim
+        self._sessions = process.sessions.of(claim.project_id)
         self._settings = process.settings
         self._embedder = process.embedder
         cut = claim.chunking_strategy["static"]
@@ -134,11 +135,11 @@ class Ingestion:
                 "server_error", "The file could not be processed: the server broke down whenever it tried."
             )
         document_id, parsed = await self._text()
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             start = await chunk_rows.resume(session, self._claim, self._embedder.model)
         start = await self._copy(document_id, start)
         await self._embed(parsed, start)
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             if not await chunk_rows.complete(session, self._claim):
                 raise Unparsable("invalid_file", "The file has no text.")
         log.info("file_ingested")
@@ -147,13 +148,13 @@ class Ingestion:
         """The text of the file, with the id of its document; parsed if no file of the same bytes has been."""
         claim = self._claim
         kind = kind_of(claim.filename)
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             found = await documents.find(session, claim.project_id, claim.sha256, kind)
             if found is not None:
                 await ingestion_claims.note(session, claim, document_id=found.id)
                 return found.id, ParsedFile(found.text, found.page_starts)
         parsed = await self._parse(kind)
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             document_id = await documents.keep(
                 session, claim.project_id, claim.sha256, kind, parsed.text, parsed.page_starts
             )
@@ -161,7 +162,7 @@ class Ingestion:
         return document_id, parsed
 
     async def _parse(self, kind: str) -> ParsedFile:
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             try:
                 file = await files.get(session, self._claim.project_id, self._claim.file_id)
             except NotFound:
@@ -181,17 +182,17 @@ class Ingestion:
                     await asyncio.to_thread(_append, path, data)
         except BytesMissing:
             # As a rule the file has been deleted since its row was read.
-            async with transaction(self._process.sessions) as session:
+            async with transaction(self._sessions) as session:
                 await ingestion_claims.hold(session, self._claim)
             raise
 
     async def _copy(self, document_id: int, start: int) -> int:
         """Copies the chunks from position `start` on from where the same are; gives the position it came to."""
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             twin = await chunk_rows.find_twin(session, self._claim, document_id, self._embedder.model)
         copied = _COPIED_AT_ONCE if twin is not None else 0
         while twin is not None and copied == _COPIED_AT_ONCE:
-            async with transaction(self._process.sessions) as session:
+            async with transaction(self._sessions) as session:
                 copied = await chunk_rows.copy(session, self._claim, twin, start, _COPIED_AT_ONCE)
             start += copied
         return start
@@ -227,12 +228,12 @@ class Ingestion:
         model_id = await self._model_id(len(vectors[0]))
         chunks = [(piece.text, piece.page) for piece in batch]
         config = self._settings.text_search_config
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             await chunk_rows.add(session, self._claim, start, chunks, vectors, model_id, config)
 
     async def _model_id(self, dimensions: int) -> int:
         if dimensions not in self._model_ids:
-            async with transaction(self._process.sessions) as session:
+            async with transaction(self._sessions) as session:
                 model = await embedding_models.ensure_model(session, self._embedder.model, dimensions)
                 self._model_ids[dimensions] = model.id
         return self._model_ids[dimensions]
@@ -241,7 +242,7 @@ class Ingestion:
         """Gives the file up for another worker to go on with, at once, if this process is to stop. Raises FileLost."""
         if interruption.reason != "stopping":
             raise FileLost
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             await ingestion_claims.hand_back(session, self._claim)
 
     async def try_again(self, complaint: str) -> None:
@@ -252,18 +253,18 @@ class Ingestion:
             await self.fail("server_error", complaint)
             return
         pause = _about(min(_LONGEST_PAUSE, _FIRST_PAUSE * _LONGER ** (tries - 1)))
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             await ingestion_claims.try_later(session, self._claim, pause)
 
     async def wait_for_storage(self) -> None:
         """Has the file tried again after a while; that is no fault of its own, so it is no try. Raises FileLost."""
         log.warning("ingestion_waits_for_storage")
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             await ingestion_claims.try_later(session, self._claim, _about(_STORAGE_PAUSE), was_try=False)
 
     async def fail(self, code: str, message: str) -> None:
         """Ends the ingestion without success. Raises FileLost."""
-        async with transaction(self._process.sessions) as session:
+        async with transaction(self._sessions) as session:
             error = {"code": code, "message": message}
             await ingestion_claims.note(
                 session, self._claim, status=FileStatus.FAILED, last_error=error, usage_bytes=0, lease_expires_at=None

@@ -20,7 +20,7 @@ class IngestionProcess(Process):
 
     def __init__(self, settings: Settings, celery: Celery, queue_name: str) -> None:
         super().__init__(settings, celery, queue_name)
-        self.leases = Leases(self.sessions, self.redis, FileLeaseStore(), settings.ingestion_lease_seconds)
+        self.leases = Leases(self.sessions.of_all(), self.redis, FileLeaseStore(), settings.ingestion_lease_seconds)
         self.hold(self.leases)
         self.parser = Parser(settings)
 

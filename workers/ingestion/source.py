@@ -37,4 +37,6 @@ class FileSource:
 
 def dispatcher(process: IngestionProcess) -> Dispatcher[Claim]:
     """Returns what ingests files in `process`."""
-    return Dispatcher(process.sessions, process.leases, FileSource(process), process.settings.ingestion_concurrency)
+    return Dispatcher(
+        process.sessions.of_all(), process.leases, FileSource(process), process.settings.ingestion_concurrency
+    )
