@@ -223,6 +223,7 @@ def test_doctor_names_what_is_wrong(command: Command, tmp_path: Path) -> None:
         "database": "WRONG",
         "pgvector": "WRONG",
         "migrations": "WRONG",
+        "row security": "WRONG",
         "redis": "WRONG",
         "worker": "WRONG",
         "ingestion": "WRONG",

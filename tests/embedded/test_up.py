@@ -102,7 +102,7 @@ def test_doctor_finds_all_well(up: Launched) -> None:
     url = next(line.split()[-1] for line in up.said.splitlines() if line.startswith("  Backend"))
     found = locum("doctor", "--data-dir", str(up.data_dir), cwd=up.data_dir.parent, LOCUM_BACKEND_URL=url)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 12
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["ok"] * 13
 
 
 def test_a_second_start_on_the_folder_is_refused(up: Launched) -> None:

@@ -67,7 +67,7 @@ async def _placed(locum: Locum, run_id: str) -> list[Placed]:
     """What the rows tell."""
     engine = create_engine(Settings(database_url=locum.database_url))
     try:
-        async with transaction(create_sessions(engine)) as session:
+        async with transaction(create_sessions(engine).of_all()) as session:
             run = await session.get_one(Run, run_id)
             steps = (await session.scalars(select(RunStep).where(RunStep.run_id == run_id).order_by(RunStep.seq))).all()
             written = await session.scalars(select(Message).where(Message.run_id == run_id))

@@ -57,8 +57,7 @@ async def ask(sessions: Sessions, statement: str = "SELECT 1") -> Any:
 
 async def change(sessions: Sessions) -> None:
     async with transaction(sessions) as session:
-        await session.execute(text("CREATE TABLE only_on_a_primary (one int)"))
-        await session.execute(text("DROP TABLE only_on_a_primary"))
+        await session.execute(text("INSERT INTO only_on_a_primary VALUES (1)"))
 
 
 async def fill(sessions: Sessions) -> None:
@@ -123,6 +122,16 @@ async def test_what_is_known_to_take_long_may(sessions: Sessions) -> None:
         await ask(sessions, long)
 
 
+@pytest.fixture
+def _a_table(stack: Stack) -> Iterator[None]:
+    with psycopg.connect(stack.database_url, autocommit=True) as database:
+        database.execute("CREATE TABLE only_on_a_primary (one int)")
+        database.execute("GRANT INSERT ON only_on_a_primary TO PUBLIC")
+        yield
+        database.execute("DROP TABLE only_on_a_primary")
+
+
+@pytest.mark.usefixtures("_a_table")
 async def test_a_server_that_takes_no_changes_any_more_is_left_for_the_one_that_does(
     sessions: Sessions, network: tuple[Relay, Settings], stack: Stack
 ) -> None:
