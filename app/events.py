@@ -33,12 +33,6 @@ DONE = b"event: done\ndata: [DONE]\n\n"
 #: No empty line behind it: once it has seen an id, the Python client takes an empty line for the end of an event.
 KEEP_ALIVE = b": keep-alive\n"
 
-#: After one of these a run's stream is over: the contract's terminal events and the pause for tool outputs.
-ENDINGS = frozenset(
-    f"thread.run.{status}"
-    for status in ("completed", "incomplete", "failed", "cancelled", "expired", "requires_action")
-)
-
 _PACKED_BITS = 32
 _BATCH = 512
 _BLOCK_MS = round(1000 * BLOCK_SECONDS)

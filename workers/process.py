@@ -55,8 +55,8 @@ class Process:
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._queue_name = queue_name
         self._retired = False
+        #: What confines the parsers of this process, where it has any.
         self.layers: Mapping[str, str] | None = None
-        """What confines the parsers of this process, where it has any."""
         swept = self.sessions.of_all()
         files = FileSweep(swept, self.storage, self.redis)
         pruning = PruneSweep(swept, self.storage, self.redis, settings)

@@ -20,7 +20,7 @@ from app.errors import APIError
 from app.events import DONE, START, Entry, EventLog, Place, RunEvent, frame, object_id
 from app.models import Message, Run, RunStep
 from app.services import run_story
-from app.services.run_story import BEGUN, Placed
+from app.services.run_story import BEGUN, MOST_AT_ONCE, Placed
 from app.services.told import Told
 
 #: How long a log may be silent before the rows tell what has come of the run: Redis is away, or the worker was lost
@@ -30,9 +30,6 @@ _SILENT_SECONDS: Final = 4.0
 _FROM_ROWS: Final = 2**32
 #: And from here that of what was dropped, and begins anew in a later attempt.
 _OF_DROPPED: Final = 2**31
-#: What the last event was before an attempt that begins a part of the run of its own.
-_BEFORE_ATTEMPTS: Final = (EventName.RUN_QUEUED, EventName.RUN_REQUIRES_ACTION)
-
 _ENDED_OR_PAUSED: Final = (*TERMINAL, RunStatus.REQUIRES_ACTION)
 
 _Rows = tuple[Run, Sequence[RunStep], dict[str, Message]]
@@ -112,8 +109,13 @@ class RunReader:
         return self._told.knows_object_of(entry.event)
 
     def _begins_part(self, entry: Entry) -> bool:
-        """Whether an entry of another attempt begins a part of the run of its own: no worker was lost before it."""
-        return self._told.last in _BEFORE_ATTEMPTS or (
+        """Whether an entry of another attempt begins a part of the run of its own: no worker was lost before it.
+
+        A queued run is in progress first, or ends: a step would be that of a worker which has taken it over.
+        """
+        if self._told.last == EventName.RUN_QUEUED:
+            return entry.name.rpartition(".")[0] == "thread.run"
+        return self._told.last == EventName.RUN_REQUIRES_ACTION or (
             self._place.number == BEGUN and entry.name == EventName.RUN_IN_PROGRESS
         )
 
@@ -163,8 +165,8 @@ class RunReader:
             if run.status not in _ENDED_OR_PAUSED:
                 if silent_seconds < _SILENT_SECONDS and not self._events.is_silent:
                     return b""
-                rows = await self._rows(session, only_new=not self._may_be_dropped(run))
-                return b"" if rows is None else self._tell(run_story.so_far(*rows), rows)
+                rows = await self._rows_of(session, run, only_new=not self._may_be_dropped(run))
+                return self._tell(run_story.so_far(*rows), rows)
         # No transaction is open while Redis is waited for.
         if not self._ends_by_rows and (last := await self._last_entry(run)) is not None:
             self.ended = last.place == self._place
@@ -199,14 +201,20 @@ class RunReader:
             return None
         return last if last is not None and last.name in ENDINGS and last.place >= self._place else None
 
-    async def _rows(self, session: AsyncSession, *, only_new: bool = False) -> _Rows | None:
-        """The run, its steps and their messages; `only_new`: those alone that this attempt or a later one changed."""
-        run = await session.get(Run, self.run_id, populate_existing=True)
-        if run is None:
-            return None
+    async def _rows(self, session: AsyncSession) -> _Rows | None:
+        """The run, its steps and their messages; None where it is gone."""
+        run = await session.get(Run, self.run_id)
+        return None if run is None else await self._rows_of(session, run)
+
+    async def _rows_of(self, session: AsyncSession, run: Run, *, only_new: bool = False) -> _Rows:
+        """The same of a run that has been read; `only_new`: of its steps those that may tell this reader something.
+
+        A quiet run is looked at every other second for each of its readers, and has none such.
+        """
         wanted = select(RunStep).where(RunStep.run_id == run.id).order_by(RunStep.seq)
         if only_new:
-            since = Place(self._place.attempt, 0).packed
+            # A step that was begun or ended there has been told of whole.
+            since = self._place._replace(number=max(0, self._place.number - MOST_AT_ONCE + 1)).packed
             wanted = wanted.where(or_(RunStep.begun_place > since, RunStep.ended_place > since))
         steps = (await session.scalars(wanted)).all()
         if not steps:

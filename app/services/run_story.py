@@ -30,6 +30,8 @@ _MESSAGE_AS_BEGUN: Final[dict[str, Any]] = _AS_BEGUN | {
 #: Behind the events of an attempt that queued the run: that it is in progress. The log tells that first of the next
 #: attempt, or second, where its worker has left a number out.
 BEGUN: Final = 2**31 - 1
+#: The most events that a step's beginning or end is told by, one after the other: `_of_beginning`, `_of_end`.
+MOST_AT_ONCE: Final = 4
 
 
 class Placed(NamedTuple):

@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 from openai import OpenAI
 from openai.types.beta.threads import Run as ApiRun
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from app.db.session import create_engine, create_sessions, transaction
 from app.domain.event_names import ENDINGS
-from app.events import Entry, Place, key
+from app.events import START, Entry, Place, key
 from app.models import Message, Run, RunStep
 from app.services import run_story
+from app.services.run_reader import RunReader
 from app.services.run_story import BEGUN, Placed
 from app.settings import Settings
 from tests.api.test_file_search import FOODS, SEARCH, store
 from tests.api.test_functions import TIME, answer
+from tests.fakes.completion_backend import CompletionBackend
 from tests.fakes.turns import Call, Turn
 from tests.running import Locum
 
@@ -49,6 +52,32 @@ def test_the_rows_tell_what_the_log_tells_by_the_same_places(
     placed = asyncio.run(_placed(locum, run.id))
     logged = [Placed(_place(entry), entry.event) for entry in _entries(locum, run.id)]
     assert [_shown(item) for item in placed] == [_shown(item) for item in logged]
+
+
+async def test_a_look_at_a_quiet_run_costs_two_statements(
+    client: OpenAI, locum: Locum, backend: CompletionBackend, model: str, script: Script
+) -> None:
+    """Each of its readers has one taken every other second, however much has happened before."""
+    script(Turn(text="Hm.", tool_calls=[_BAD_CALL]), Turn(text=["Well", ", well."], hang_after=2))
+    assistant = client.beta.assistants.create(model=model, tools=[TIME])
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": "When?"}])
+    run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id=assistant.id)
+    await asyncio.to_thread(backend.wait_until_hanging, model)
+    engine = create_engine(Settings(database_url=locum.database_url))
+    # Of the log it is asked only whether it is silent.
+    reader = RunReader(create_sessions(engine).of_all(), SimpleNamespace(is_silent=True), run.id, START)  # type: ignore[arg-type]
+    statements: list[str] = []
+    try:
+        async with asyncio.timeout(10):
+            told = await reader.look_at_rows(0)
+            while b"event: thread.run.step.failed" not in told or told.count(b"event: thread.message.created") < 2:
+                told += await reader.look_at_rows(0)
+        event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        assert await reader.look_at_rows(0) == b""
+    finally:
+        await engine.dispose()
+        backend.release(model)
+    assert [statement.split("FROM ")[1].split()[0] for statement in statements] == ["runs", "run_steps"]
 
 
 def _to_its_end(client: OpenAI, model: str) -> ApiRun:
